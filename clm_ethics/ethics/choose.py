@@ -1,0 +1,287 @@
+"""The choice: permission first, then the ladder, then every rule, then the host's own ranking."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+import attrs
+from msgspec.structs import replace
+
+from ..errors import UnknownName, UsageError, shorten
+from ..model.state import Status
+from ..model.times import aware
+from ..policy import words
+from ..policy.decide import decide
+from ..policy.decision import Decision, Reason, Request
+from ..policy.values import Basis
+from ..policy.vocabulary import special
+from . import timing
+from .facts import Facts, is_minor
+from .offers import Level, Offer
+from .plain import explain
+from .rules import AIM_RULES, RULES, apply_rules
+from .words import TIMED, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from ..model.state import State
+    from ..policy.policy import Policy
+    from ..policy.values import Channel
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Pick:
+    """The explained answer to ``pick``; falsy when nothing was chosen.
+
+    Attributes:
+        offer: what was chosen.
+        level: how much of the customer's data it uses.
+        channel: the channel asked for.
+        why_not_higher: what kept a higher level away; empty: the offer asks for no more.
+        withheld: per offer that may not be made, why.
+        decision: the permission for what was chosen, with the fields that it really uses.
+        uses: the fields used at this level, without the address.
+        counts: it is a contact that counts against caps and budget.
+        since: contacts before it (UTC) matter to no limit any more.
+        try_again: nothing was chosen, and from then on (UTC) no limit of time stands in the way.
+        title: the purpose in the words that the customer was told.
+        agreed: when the customer agreed to the purpose, if that is what it rests on (UTC).
+        contact: where to reach the controller.
+    """
+
+    offer: Offer | None = None
+    level: Level = Level.NONE
+    channel: str
+    why_not_higher: tuple[Reason, ...] = ()
+    withheld: Mapping[str, tuple[Reason, ...]]
+    decision: Decision | None = None
+    uses: tuple[str, ...] = ()
+    counts: bool = False
+    since: datetime
+    try_again: datetime | None = None
+    title: str = ""
+    agreed: datetime | None = None
+    contact: str = ""
+
+    def __bool__(self) -> bool:
+        """Tell whether an offer was chosen."""
+        return self.offer is not None
+
+    def __repr__(self) -> str:
+        """Show what was chosen and how many were not, never a person's data."""
+        chosen = "nothing" if self.offer is None else f"{self.offer.name}, {self.level.value}"
+        return f"<Pick on {self.channel}: {chosen}; {len(self.withheld)} withheld>"
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Every reason for which an offer was withheld, once."""
+        return tuple(dict.fromkeys(why for each in self.withheld.values() for why in each))
+
+    def explain(self) -> str:
+        """Say to the customer why they see this, or why they see nothing; no value is in it."""
+        return explain(self)
+
+
+class _Case(NamedTuple):
+    policy: Policy
+    state: State
+    channel: Channel
+    at: datetime
+    stage: str | None
+    sources: frozenset[str]
+    actor: str | None
+
+    def permission(self, offer: Offer, fields: Iterable[str]) -> Decision:
+        """Decide whether the customer may be contacted for *offer*, with *fields* and the address."""
+        asked = tuple(sorted({*fields, self.channel.address} - {""}))
+        request = Request(offer.purpose, fields=asked, channel=self.channel.name, actor=self.actor)
+        return decide(self.policy, self.state, request, self.at)
+
+
+class _Aim(NamedTuple):
+    level: Level
+    uses: tuple[str, ...]
+    why: tuple[Reason, ...]
+
+
+class _Judged(NamedTuple):
+    aim: _Aim
+    against: tuple[Reason, ...]
+    facts: Facts | None
+
+
+def pick(
+    policy: Policy,
+    state: State,
+    offers: Iterable[Offer],
+    *,
+    channel: str,
+    at: datetime,
+    stage: str | None = None,
+    sources: frozenset[str] = frozenset(),
+    actor: str | None = None,
+) -> Pick:
+    """Choose the offer that the host values most among those that may be made, as personal as may be.
+
+    Args:
+        policy: the policy in force.
+        state: the customer.
+        offers: what the host would like to make; of equal value the first by name wins.
+        channel: on which channel.
+        at: the instant (aware).
+        stage: the effective lifecycle stage if it is known already.
+        sources: the host's sources that are at hand; fields of others are not used.
+        actor: who asks, if the policy limits a purpose to actors.
+
+    Raises:
+        UnknownName: the policy declares no such channel, purpose, field or stage.
+        UsageError: two offers of one name, something that is no offer, or a time without a zone.
+    """
+    case = _Case(policy, state, policy.channel(channel), aware(at, "pick"), stage, frozenset(sources), actor)
+    ranked = sorted(_checked(policy, offers), key=lambda offer: (-offer.value, offer.name))
+    judged = {offer: _judge(case, offer) for offer in ranked}
+    withheld = MappingProxyType({offer.name: each.against for offer, each in judged.items() if each.against})
+    chosen = next((offer for offer, each in judged.items() if not each.against), None)
+    since = timing.forgotten_before(policy, case.at if state.at is None else max(case.at, state.at))
+    if chosen is None:
+        again = _try_again(judged.values())
+        return Pick(channel=channel, withheld=withheld, since=since, try_again=again)
+    aim = judged[chosen].aim
+    decision = case.permission(chosen, aim.uses)
+    return Pick(
+        offer=chosen,
+        level=aim.level,
+        channel=channel,
+        why_not_higher=aim.why,
+        withheld=withheld,
+        decision=decision,
+        uses=aim.uses,
+        counts=timing.counts(case.channel),
+        since=since,
+        title=_title(policy, chosen),
+        agreed=_agreed(state, decision),
+        contact=policy.controller.contact,
+    )
+
+
+def _checked(policy: Policy, offers: Iterable[Offer]) -> list[Offer]:
+    """Return the offers; a name that nobody declared is an error, not a no."""
+    names: set[str] = set()
+    found = []
+    for offer in offers:
+        if not isinstance(offer, Offer):
+            raise UsageError(f"a {type(offer).__name__} is no offer", place="pick", remedy="pass Offer(...)")
+        if offer.name in names:
+            raise UsageError(
+                f"two offers are called `{shorten(offer.name)}`", place="pick", remedy="name each once"
+            )
+        names.add(offer.name)
+        policy.purpose(offer.purpose)
+        policy.check_fields(sorted(offer.fields))
+        for stage in sorted(offer.stages - policy.lifecycle.stages):
+            raise UnknownName.among("stage", stage, policy.lifecycle.stages)
+        found.append(offer)
+    return found
+
+
+def _judge(case: _Case, offer: Offer) -> _Judged:
+    nothing = _Aim(Level.NONE, (), ())
+    purpose = case.policy.purpose(offer.purpose)
+    decision = case.permission(offer, offer.fields.intersection(purpose.fields))
+    if not decision:
+        return _Judged(nothing, decision.reasons, None)
+    if too_much := sorted(offer.fields.difference(purpose.fields)):
+        return _Judged(nothing, (reason("offer.overreach", ", ".join(too_much)),), None)
+    if unreachable := _address_fault(case, decision):
+        return _Judged(nothing, (unreachable,), None)
+    stage = decision.stage if case.stage is None else case.stage
+    minor = is_minor(case.policy, case.state, decision.at)
+    facts = Facts(case.policy, case.state, purpose, case.channel, decision.at, stage, minor)
+    aim = _aim(case, offer, facts, decision)
+    against = aim.why if aim.level is Level.NONE else ()
+    against += tuple(
+        why for why in apply_rules(RULES, offer, facts._replace(level=aim.level)) if why not in against
+    )
+    return _Judged(aim, against, facts)
+
+
+def _address_fault(case: _Case, decision: Decision) -> Reason | None:
+    address = case.channel.address
+    if not address:
+        return None
+    return _named(address, _absent(case, address) or decision.withheld.get(address))
+
+
+def _aim(case: _Case, offer: Offer, facts: Facts, decision: Decision) -> _Aim:
+    """Find the highest level of the ladder whose data may be used, and what keeps it from the higher."""
+    barred = apply_rules(AIM_RULES, offer, facts)
+    failed = any(why.code == "rule.error" for why in barred)  # a broken rule denies, it does not lower
+    why: dict[Reason, None] = {}
+    for level in (Level.INDIVIDUAL, Level.SEGMENT):
+        wanted = tuple(sorted(offer.wanted(level)))
+        if not wanted:
+            continue
+        faults = [_named(field, _fault(case, offer, decision, field)) for field in wanted]
+        missing = [each for each in faults if each is not None]
+        if not barred and not missing:
+            return _Aim(level, wanted, tuple(why))
+        why |= dict.fromkeys((*barred, *missing))
+    lowest = Level.CONTEXTUAL if offer.contextual and not offer.stages and not failed else Level.NONE
+    if failed:
+        why |= dict.fromkeys(barred)
+    return _Aim(lowest, (), tuple(why))
+
+
+def _fault(case: _Case, offer: Offer, decision: Decision, field: str) -> Reason | None:
+    """Return why *field* may not be used for *offer*, if it may not."""
+    if absent := _absent(case, field):
+        return absent
+    if case.policy.special(field) and not _explicit(case, offer, decision, field):
+        # Art. 9 GDPR: for an offer no basis stands in for an explicit yes, not even a law's.
+        declared = case.policy.fields.get(field)
+        inferred = declared is not None and not special(declared.category)
+        return reason("offer.inference") if inferred else words.reason("field.special")
+    return decision.withheld.get(field)
+
+
+def _absent(case: _Case, field: str) -> Reason | None:
+    declared = case.policy.fields.get(field)
+    missing = declared is not None and declared.source and declared.source not in case.sources
+    return words.reason("source.absent") if missing else None
+
+
+def _explicit(case: _Case, offer: Offer, decision: Decision, field: str) -> bool:
+    consent = case.state.consents.get(offer.purpose)
+    return (
+        decision.basis == Basis.CONSENT.value
+        and consent is not None
+        and consent.status is Status.GRANTED
+        and field in consent.explicit
+        and field in case.policy.purpose(offer.purpose).explicit
+    )
+
+
+def _named(field: str, why: Reason | None) -> Reason | None:
+    return None if why is None else replace(why, text=f"{field}: {why.text}")
+
+
+def _try_again(judged: Iterable[_Judged]) -> datetime | None:
+    for each in judged:
+        if each.facts is not None and all(why.code in TIMED for why in each.against):
+            return timing.wait(each.facts)  # the same for all: it depends on customer and channel only
+    return None
+
+
+def _title(policy: Policy, offer: Offer) -> str:
+    titles = policy.purpose(offer.purpose).title
+    return titles.get("en") or next(iter(titles.values()), offer.purpose)
+
+
+def _agreed(state: State, decision: Decision) -> datetime | None:
+    consent = state.consents.get(decision.purpose)
+    if consent is None or decision.basis != Basis.CONSENT.value:
+        return None
+    return consent.happened or consent.at

@@ -1,0 +1,222 @@
+"""Not too often, and not at night: caps, the contact budget, win-back limits and quiet hours.
+
+Windows roll: a contact counts until its span is over, reserved or sent, whatever the calendar
+says. Quiet hours are judged on the customer's wall clock, so a change of the clocks is no
+exception; while the zone is unknown they count in every zone that is plausible.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+from ..model.times import Duration
+from ..policy.decision import Kind, Reason
+from ..regimes import COUNTRIES, covers, plausible_zones
+from .defaults import CONTACT_BUDGET, DISTURBING, HOUSE_QUIET, QUIET_FLOORS, REACHING, WIN_BACK
+from .words import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ..model.state import Contact
+    from ..policy.policy import Policy
+    from ..policy.values import Cap, Channel, Quiet
+    from .facts import Facts
+
+_MINUTE = timedelta(minutes=1)
+_DAY = 24 * 60
+_NEAR = 180
+"""Minutes before the end of quiet hours from which each minute is looked at: no clock is put
+forward or back by more."""
+_FAR = timedelta(days=2)
+"""Who has no allowed minute within two days (somewhere it is always night) never has one."""
+_MOST_WAITS = 64
+
+
+class Wait(NamedTuple):
+    """Why not now, and until when (UTC); ``None``: waiting does not help."""
+
+    why: Reason
+    until: datetime | None
+
+
+def counts(channel: Channel) -> bool:
+    """Say whether an offer on *channel* is a contact that counts: it reaches out, or it has caps."""
+    return reaches(channel) or bool(channel.caps)
+
+
+def reaches(channel: Channel) -> bool:
+    """Say whether *channel* reaches out to somebody; otherwise it is a page that waits for them."""
+    return bool(channel.address) or channel.row in REACHING
+
+
+def forgotten_before(policy: Policy, at: datetime) -> datetime:
+    """Return the instant (UTC) before which no contact matters to any limit, at *at* or later."""
+    caps = [cap for channel in policy.channels.values() for cap in channel.caps]
+    longest = max(cap.per.longest for cap in (*caps, *CONTACT_BUDGET, WIN_BACK))
+    return Duration(seconds=longest).before(at)
+
+
+def caps(facts: Facts) -> Wait | None:
+    """The policy's own limits of this channel."""
+    contacts = [each for each in facts.state.contacts if each.channel == facts.channel.name]
+    return _full(facts.channel.caps, contacts, facts.at, "contact.cap")
+
+
+def budget(facts: Facts) -> Wait | None:
+    """The house's limit over all channels that reach out."""
+    if not reaches(facts.channel):
+        return None
+    return _full(CONTACT_BUDGET, _reached(facts), facts.at, "contact.budget")
+
+
+def win_back(facts: Facts) -> Wait | None:
+    """The house's limit in a stage that silence leads to, by a move "after a time without"."""
+    moves = facts.policy.lifecycle.moves
+    if not reaches(facts.channel) or facts.stage not in {move.to for move in moves if move.without}:
+        return None
+    return _full((WIN_BACK,), _reached(facts), facts.at, "contact.win_back")
+
+
+def _reached(facts: Facts) -> list[Contact]:
+    # A channel that the policy no longer declares was one that counted.
+    known = facts.policy.channels
+    return [
+        each for each in facts.state.contacts if each.channel not in known or reaches(known[each.channel])
+    ]
+
+
+def _full(caps: Iterable[Cap], contacts: list[Contact], at: datetime, code: str) -> Wait | None:
+    """Return the longest wait of the *caps* that are reached."""
+    waits = []
+    for cap in caps:
+        running = sorted(end for end in (cap.per.after(each.at) for each in contacts) if end > at)
+        if len(running) >= cap.max:
+            waits.append((running[len(running) - cap.max], cap))
+    if not waits:
+        return None
+    until, cap = max(waits, key=lambda each: each[0])
+    return Wait(reason(code, f"{cap.max} in {span(cap.per)}"), until)
+
+
+def span(per: Duration) -> str:
+    """Write a duration in words."""
+    days, rest = divmod(per.seconds, 86400)
+    parts = [(per.months, "month"), (days, "day"), (rest // 3600, "hour"), (rest % 3600 // 60, "minute")]
+    parts.append((rest % 60, "second"))
+    said = [f"{number} {word}{'s' * (number != 1)}" for number, word in parts if number]
+    return " and ".join(said)
+
+
+def quiet(facts: Facts) -> Wait | None:
+    """Quiet hours: the policy's or the house's, and nights that a law protects."""
+    region = facts.state.about.get("region", "")
+    hours = list(_hours(facts.policy, facts.channel, region))
+    if not hours:
+        return None
+    windows = [each for each, _ in hours]
+    zones = customer_zones(facts.state.about.get("zone", ""), region)
+    first = _quiet_in(windows, zones, facts.at)
+    if first is None:
+        return None
+    why = next(said for window, said in hours if _within(window, _minute(first, facts.at)))
+    return Wait(why, _loud_again(windows, zones, facts.at))
+
+
+def _hours(policy: Policy, channel: Channel, region: str) -> Iterator[tuple[Quiet, Reason]]:
+    own = channel.quiet
+    if own is not None:
+        yield own, reason("contact.quiet", _clock(own))
+    elif channel.row in DISTURBING:
+        yield (
+            HOUSE_QUIET,
+            reason("contact.quiet", _clock(HOUSE_QUIET), cite="DMA Code rule 1.4", kind=Kind.HOUSE),
+        )
+    for floor in QUIET_FLOORS:
+        places = (region,) if region else policy.controller.markets
+        if channel.row in floor.rows and any(covers(floor.territory, place) for place in places):
+            why = reason("contact.quiet", _clock(floor.quiet), cite=floor.cite, kind=Kind.HOUSE)
+            yield floor.quiet, why
+
+
+def _clock(window: Quiet) -> str:
+    return f"{window.start // 60:02}:{window.start % 60:02} to {window.end // 60:02}:{window.end % 60:02}"
+
+
+def customer_zones(zone: str, region: str) -> tuple[ZoneInfo, ...]:
+    """Return the zones that somebody may be in: their own, their region's, or every one on earth."""
+    own = _load(zone) if zone else None
+    if own is not None:
+        return (own,)
+    names = plausible_zones(region or None)
+    return _zones(names if names is not None else _earth())
+
+
+def _load(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # no such zone, no zone's name, or a folder of zones
+        return None
+
+
+@cache
+def _earth() -> tuple[str, ...]:
+    return tuple(sorted({name for country in COUNTRIES for name in plausible_zones(country) or ()}))
+
+
+@cache
+def _zones(names: tuple[str, ...]) -> tuple[ZoneInfo, ...]:
+    return tuple(ZoneInfo(name) for name in names)
+
+
+def _minute(zone: ZoneInfo, at: datetime) -> int:
+    clock = at.astimezone(zone)
+    return clock.hour * 60 + clock.minute
+
+
+def _within(window: Quiet, minute: int) -> bool:
+    """Say whether *minute* of the day lies in the window; its end does not, and it may span midnight."""
+    if window.start < window.end:
+        return window.start <= minute < window.end
+    return minute >= window.start or minute < window.end
+
+
+def _quiet_in(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime) -> ZoneInfo | None:
+    """Return the first zone in which it is quiet at *at*."""
+    for zone in zones:
+        minute = _minute(zone, at)
+        if any(_within(window, minute) for window in windows):
+            return zone
+    return None
+
+
+def _loud_again(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime) -> datetime | None:
+    """Return the first minute (UTC) after *at* that is quiet nowhere; ``None``: there is none."""
+    if zones == _zones(_earth()):
+        return None
+    last = at + _FAR
+    when = at.astimezone(UTC).replace(second=0, microsecond=0)
+    while when <= last:
+        zone = _quiet_in(windows, zones, when)
+        if zone is None:
+            return when
+        minute = _minute(zone, when)
+        left = min((each.end - minute) % _DAY for each in windows if _within(each, minute))
+        when += max(left - _NEAR, 1) * _MINUTE
+    return None
+
+
+def wait(facts: Facts) -> datetime | None:
+    """Return the first instant (UTC) from ``facts.at`` on at which no limit of time stands in the way."""
+    for _ in range(_MOST_WAITS):
+        waits = [found for found in (each(facts) for each in (caps, budget, win_back, quiet)) if found]
+        if not waits:
+            return facts.at
+        ends = [each.until for each in waits if each.until is not None]
+        if len(ends) < len(waits):
+            return None
+        facts = facts._replace(at=max(ends))
+    return None

@@ -1,0 +1,25 @@
+"""The one loop (load, decide, commit), the effects that a verb may ask for, and two drivers."""
+
+from .book import Book, Cell, Value, Written
+from .drivers import Awaiting, Blocking
+from .effects import DATA, KEYS, Flow
+from .setting import Setting
+from .settle import Job, act, look, open_books, settle
+
+__all__ = [
+    "DATA",
+    "KEYS",
+    "Awaiting",
+    "Blocking",
+    "Book",
+    "Cell",
+    "Flow",
+    "Job",
+    "Setting",
+    "Value",
+    "Written",
+    "act",
+    "look",
+    "open_books",
+    "settle",
+]

@@ -1,0 +1,313 @@
+"""What can happen to a customer: frozen events, each carrying its own effects.
+
+An event says what was opened, closed, moved, muted and collected, so that ``fold`` needs no
+policy. Two attributes never reach the ledger: ``about`` (the built-in facts' values) and
+``Restricted.reason``; they live in the sealed state only, and :func:`recorded` strips them.
+
+The names of the classes are the storage format: an entry's record is the event as JSON with
+sorted keys, its class name in lower case under ``kind``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime  # noqa: TC003  (msgspec reads the annotations)
+
+import msgspec
+
+from .state import Clause  # noqa: TC001
+
+_BORDER = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def _tag(name: str) -> str:
+    return _BORDER.sub("_", name).lower()
+
+
+class Collected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """That a field got a value (never the value itself).
+
+    Attributes:
+        field: its name.
+        announced: the purposes that the customer was told of, or agreed to, at that moment.
+        commitment: SHA-256 over a secret salt and the value; noise once the salt is gone.
+        items: how many items it brought; 1 for a single value.
+        appended: it is one more item of a list; otherwise it replaces what was there.
+        dropped: how many of the list's oldest items had to go to make room.
+        consented: it was collected under consent.
+    """
+
+    field: str
+    announced: tuple[str, ...] = ()
+    commitment: bytes = b""
+    items: int = 1
+    appended: bool = False
+    dropped: int = 0
+    consented: bool = False
+
+
+class Removed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """That a field's oldest *items* went (0: all of it), and why."""
+
+    field: str
+    items: int = 0
+    why: str = ""
+
+
+class Moved(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A change of lifecycle stage, at the instant when it was due (UTC)."""
+
+    stage: str
+    at: datetime
+
+
+class Event(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag=_tag
+):
+    """What every event has.
+
+    Attributes:
+        at: when it was learnt (UTC); never before the entry that precedes it.
+        by: the actor.
+        happened: when it happened, if the host said so (UTC).
+        policy: the hash of the policy in force.
+        key: sixteen bytes: keyed hashes of the idempotency key and of the content.
+        moves: changes of stage that it brought, or that had come due before it.
+    """
+
+    at: datetime
+    by: str = ""
+    happened: datetime | None = None
+    policy: str = ""
+    key: bytes = b""
+    moves: tuple[Moved, ...] = ()
+
+
+class Telling(Event, kw_only=True):
+    """An event that may bring values, open and close contracts, and mute."""
+
+    purpose: str = ""
+    shown: str = ""
+    informed: tuple[str, ...] = ()
+    collected: tuple[Collected, ...] = ()
+    removed: tuple[Removed, ...] = ()
+    about: dict[str, str] = {}
+    opened: dict[str, bytes] = {}
+    closed: dict[str, tuple[bytes, ...]] = {}
+    muted: dict[str, datetime] = {}
+
+    def __repr__(self) -> str:
+        """Name the fields it brought, and no value."""
+        named = ", ".join([*(each.field for each in self.collected), *self.about])
+        return f"<{type(self).__name__} under {self.purpose or 'no purpose'}: {named or 'nothing'}>"
+
+
+class Enrolled(Telling, kw_only=True):
+    """The customer's first entry."""
+
+    again: bool = False
+
+
+class Put(Telling, kw_only=True):
+    """Values were collected."""
+
+
+class Corrected(Telling, kw_only=True):
+    """Values were put right (Art. 16 GDPR); what was announced for them stays."""
+
+
+class Recorded(Telling, kw_only=True):
+    """Something the policy names under ``[events]`` happened."""
+
+    event: str
+
+
+class Granted(Event, kw_only=True):
+    """A yes to a purpose's clause."""
+
+    purpose: str
+    clause: Clause | None = None
+    shown: str = ""
+    proven: bool = True
+    until: datetime | None = None
+    explicit: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    given_by: str = "subject"
+    evidence: str = ""
+
+
+class Refused(Event, kw_only=True):
+    """A no to a purpose that was asked for."""
+
+    purpose: str
+
+
+class Withdrawn(Event, kw_only=True):
+    """A yes taken back (Art. 7(3) GDPR), or a no to a purpose that rests on something else."""
+
+    purpose: str
+
+
+class Objected(Event, kw_only=True):
+    """An objection (Art. 21 GDPR); *marketing* reaches all direct marketing."""
+
+    purpose: str
+    marketing: bool = False
+    ground: str = ""
+
+
+class SignalReceived(Event, kw_only=True):
+    """An opt-out signal (such as Global Privacy Control) was seen, or *cleared*."""
+
+    signal: str
+    cleared: bool = False
+
+
+class Restricted(Event, kw_only=True):
+    """Processing is restricted from here on (Art. 18 GDPR)."""
+
+    reason: str = ""
+
+
+class RestrictionLifted(Event, kw_only=True):
+    """The restriction ended; the customer was to be told before (Art. 18(3) GDPR)."""
+
+
+class Read(Event, kw_only=True):
+    """Fields were read for a purpose; *seen* is the entry that the decision was made on."""
+
+    purpose: str
+    fields: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
+    basis: str = ""
+    channel: str = ""
+    seen: int = 0
+    count: int = 1
+
+
+class Refusal(Event, kw_only=True):
+    """A question was answered with no, *count* times since *first* (UTC)."""
+
+    verb: str
+    purpose: str = ""
+    code: str = ""
+    channel: str = ""
+    first: datetime | None = None
+    count: int = 1
+
+
+class Chosen(Event, kw_only=True):
+    """An offer was chosen and its contact reserved; contacts before *since* count no more."""
+
+    offer: str
+    purpose: str
+    channel: str
+    level: str = ""
+    uses: tuple[str, ...] = ()
+    stated: dict[str, str] = {}
+    counts: bool = True
+    since: datetime | None = None
+
+
+class Sent(Event, kw_only=True):
+    """The choice of entry *choice* went out."""
+
+    choice: int
+
+
+class Cancelled(Event, kw_only=True):
+    """The choice of entry *choice* was not sent; its contact is free again."""
+
+    choice: int
+
+
+class Swept(Event, kw_only=True):
+    """Values whose time was over were removed, or a due change of stage was written down."""
+
+    removed: tuple[Removed, ...] = ()
+
+
+class Forgotten(Event, kw_only=True):
+    """Bodies of entries went, by index; an entry in clear.
+
+    *until*: the oldest record of a question that is left (UTC).
+    """
+
+    ranges: tuple[tuple[int, int], ...]
+    why: str = ""
+    until: datetime | None = None
+
+
+class ErasureBegun(Event, kw_only=True):
+    """From here on every answer outside the survivors is "erased"; an entry in clear.
+
+    Attributes:
+        survivors: per field that a law keeps, the law's purpose.
+    """
+
+    survivors: dict[str, str] = {}
+    erased: int = 0
+
+
+class ErasureDone(Event, kw_only=True):
+    """The certificate of an erasure; an entry in clear.
+
+    Attributes:
+        fields: how many fields were erased.
+        survivors: per field that a law keeps, the law's purpose.
+        pending: sources and processors that have not erased yet.
+        notes: what was scrubbed and what could not be reached.
+    """
+
+    fields: int = 0
+    survivors: dict[str, str] = {}
+    pending: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+AnyEvent = (
+    Enrolled
+    | Put
+    | Corrected
+    | Recorded
+    | Granted
+    | Refused
+    | Withdrawn
+    | Objected
+    | SignalReceived
+    | Restricted
+    | RestrictionLifted
+    | Read
+    | Refusal
+    | Chosen
+    | Sent
+    | Cancelled
+    | Swept
+    | Forgotten
+    | ErasureBegun
+    | ErasureDone
+)
+"""Every event, told apart in a record by its ``kind``."""
+
+IN_CLEAR = (Forgotten, ErasureBegun, ErasureDone)
+"""Events whose entries are not sealed, and hold nothing personal."""
+
+NO = (Refused, Withdrawn, Objected, Restricted)
+"""Events that only ever permit less: they never fail, and raise the stream's floor."""
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoder = msgspec.json.Decoder(AnyEvent)
+
+
+def recorded(event: Event) -> bytes:
+    """Return the canonical record of *event*: JSON, sorted keys, no value of a person."""
+    if isinstance(event, Telling) and event.about:
+        event = msgspec.structs.replace(event, about={})
+    elif isinstance(event, Restricted) and event.reason:
+        event = msgspec.structs.replace(event, reason="")
+    return _encoder.encode(event)
+
+
+def from_record(record: bytes) -> AnyEvent:
+    """Read a record back; ``msgspec.ValidationError`` if it is none."""
+    return _decoder.decode(record)

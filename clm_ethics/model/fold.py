@@ -1,0 +1,325 @@
+"""Events become state here, and nowhere else."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from . import events as e
+from .state import BUILT_IN, Consent, Contact, Contract, Objection, Restriction, Run, State, Status
+from .times import birthday, parse_born
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+KEYS_KEPT = 256
+"""How many idempotency keys a customer's state remembers."""
+KEY_RECORD = 20
+"""Bytes per remembered key: sixteen of the event's ``key``, four of the entry's index."""
+RUNS_KEPT = 16
+"""Most runs of one list; beyond it the two oldest merge, towards the protective side."""
+ADULT = 18
+"""The age of majority (UN CRC Art. 1, and every pack shipped)."""
+
+
+def fold(events: Iterable[e.Event], state: State | None = None) -> State:
+    """Apply *events* in order to *state* (by default: a customer nobody knows)."""
+    state = State() if state is None else state
+    for event in events:
+        state = apply(state, event)
+    return state
+
+
+def apply(state: State, event: e.Event) -> State:
+    """Return *state* after *event*."""
+    index = state.length + 1
+    changes = _effects(event, state, index)
+    changes["length"] = index
+    changes["at"] = event.at if state.at is None else max(event.at, state.at)
+    if event.moves:
+        changes["stage"] = event.moves[-1].stage
+        changes["stage_since"] = event.moves[-1].at
+    if event.key:
+        kept = state.keys[-(KEYS_KEPT - 1) * KEY_RECORD :]
+        changes["keys"] = kept + event.key + index.to_bytes(4, "big")
+    return replace(state, **changes)
+
+
+@singledispatch
+def _effects(event: e.Event, state: State, index: int) -> dict[str, Any]:
+    """Return the attributes of *state* that *event* changes; most questions change none."""
+    return {}
+
+
+@_effects.register
+def _(event: e.Telling, state: State, index: int) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if event.collected or event.removed or event.about:
+        changes["fields"] = _collect(state, event, index)
+    if event.about:
+        changes |= _learn(state, event)
+    if event.informed:
+        changes["informed"] = dict.fromkeys(event.informed, index) | state.informed
+    if event.opened or event.closed:
+        changes["contracts"] = _contracts(state, event)
+    if event.muted:
+        longest = {name: max(until, state.mutes.get(name, until)) for name, until in event.muted.items()}
+        changes["mutes"] = state.mutes | longest
+    return changes
+
+
+@_effects.register
+def _(event: e.Enrolled, state: State, index: int) -> dict[str, Any]:
+    told = _effects.dispatch(e.Telling)(event, state, index)
+    return told | {"known": True, "enrolled": event.happened or event.at}
+
+
+@_effects.register
+def _(event: e.Recorded, state: State, index: int) -> dict[str, Any]:
+    changes = _effects.dispatch(e.Telling)(event, state, index)
+    when = event.happened or event.at
+    changes["happened"] = state.happened | {event.event: max(when, state.happened.get(event.event, when))}
+    return changes
+
+
+@_effects.register
+def _(event: e.Granted, state: State, index: int) -> dict[str, Any]:
+    consent = Consent(
+        status=Status.GRANTED,
+        index=index,
+        at=event.at,
+        happened=event.happened,
+        clause=event.clause,
+        until=event.until,
+        explicit=event.explicit,
+        channels=event.channels,
+        given_by=event.given_by,
+        shown=event.shown,
+        proven=event.proven,
+    )
+    return {"consents": state.consents | {event.purpose: consent}}
+
+
+@_effects.register
+def _(event: e.Refused, state: State, index: int) -> dict[str, Any]:
+    return _say_no(event, event.purpose, Status.REFUSED, state, index)
+
+
+@_effects.register
+def _(event: e.Withdrawn, state: State, index: int) -> dict[str, Any]:
+    return _say_no(event, event.purpose, Status.WITHDRAWN, state, index)
+
+
+def _say_no(event: e.Event, purpose: str, status: Status, state: State, index: int) -> dict[str, Any]:
+    no = Consent(status=status, index=index, at=event.at, happened=event.happened)
+    return {"consents": state.consents | {purpose: no}}
+
+
+@_effects.register
+def _(event: e.Objected, state: State, index: int) -> dict[str, Any]:
+    objection = Objection(index=index, at=event.at, marketing=event.marketing)
+    return {"objections": state.objections | {event.purpose: objection}}
+
+
+@_effects.register
+def _(event: e.SignalReceived, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+    signals = {name: at for name, at in state.signals.items() if name != event.signal}
+    return {"signals": signals if event.cleared else signals | {event.signal: event.at}}
+
+
+@_effects.register
+def _(event: e.Restricted, state: State, index: int) -> dict[str, Any]:
+    # A second restriction keeps the first one's place: consent given between them was given in it.
+    first = state.restriction
+    since = Restriction(index=index, at=event.at) if first is None else first
+    return {"restriction": replace(since, reason=event.reason)}
+
+
+@_effects.register
+def _(event: e.RestrictionLifted, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+    return {"restriction": None}
+
+
+@_effects.register
+def _(event: e.Read, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+    return {} if state.audit_since is not None else {"audit_since": event.at}
+
+
+@_effects.register
+def _(event: e.Refusal, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+    return {} if state.audit_since is not None else {"audit_since": event.at}
+
+
+@_effects.register
+def _(event: e.Chosen, state: State, index: int) -> dict[str, Any]:
+    since = event.since
+    contacts = tuple(each for each in state.contacts if since is None or each.at >= since)
+    if event.counts:
+        contacts += (Contact(index=index, at=event.at, channel=event.channel),)
+    return {"contacts": contacts}
+
+
+@_effects.register
+def _(event: e.Sent, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+    return {
+        "contacts": tuple(
+            replace(each, sent=True) if each.index == event.choice else each for each in state.contacts
+        )
+    }
+
+
+@_effects.register
+def _(event: e.Cancelled, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+    return {
+        "contacts": tuple(each for each in state.contacts if each.sent or each.index != event.choice)
+    }
+
+
+@_effects.register
+def _(event: e.Swept, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+    return {"fields": _remove(state.fields, event.removed)} if event.removed else {}
+
+
+@_effects.register
+def _(event: e.Forgotten, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+    last = max((last for _, last in event.ranges), default=0)
+    return {"forgotten": max(state.forgotten, last), "audit_since": event.until}
+
+
+@_effects.register
+def _(event: e.ErasureBegun, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+    kept = {field: runs for field, runs in state.fields.items() if field in event.survivors}
+    gone = State()
+    return {
+        name: getattr(gone, name)
+        for name in State.__struct_fields__
+        if name not in {"length", "at", "known", "sealed"}
+    } | {"fields": kept, "erased": event.at}
+
+
+@_effects.register
+def _(event: e.ErasureDone, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+    return {"erasure_done": True}
+
+
+def _collect(state: State, event: e.Telling, index: int) -> dict[str, tuple[Run, ...]]:
+    fields = _remove(state.fields, event.removed)
+    when = event.happened or event.at
+    kind = event.event if isinstance(event, e.Recorded) else e._tag(type(event).__name__)
+    told = event.collected + tuple(
+        e.Collected(field=name, announced=(event.purpose,) if event.purpose else ())
+        for name in event.about
+        if name in BUILT_IN and name not in {each.field for each in event.collected}
+    )
+    for item in told:
+        run = Run(
+            index=index,
+            first=when,
+            last=when,
+            announced=tuple(sorted(item.announced)),
+            count=item.items,
+            purpose=event.purpose,
+            event=kind,
+            by=event.by,
+            consented=item.consented,
+        )
+        before = fields.get(item.field, ())
+        if isinstance(event, e.Corrected) and before:
+            run = _corrected(run, before)
+        old = before if item.appended else ()
+        fields[item.field] = _append(_drop(old, item.dropped), run)
+    return fields
+
+
+def _corrected(run: Run, before: tuple[Run, ...]) -> Run:
+    # A correction changes a value, not when, for what and by what right it was collected.
+    return replace(
+        run,
+        first=min(each.first for each in before),
+        last=max(each.last for each in before),
+        purpose=before[0].purpose if len({each.purpose for each in before}) == 1 else "",
+        consented=any(each.consented for each in before),
+    )
+
+
+def _append(runs: tuple[Run, ...], new: Run) -> tuple[Run, ...]:
+    if runs and _alike(runs[-1], new):
+        runs, new = runs[:-1], _merge(runs[-1], new)
+    runs += (new,)
+    while len(runs) > RUNS_KEPT:
+        runs = (_merge(runs[0], runs[1]), *runs[2:])
+    return runs
+
+
+def _alike(old: Run, new: Run) -> bool:
+    return (old.announced, old.purpose, old.event, old.by, old.consented) == (
+        new.announced,
+        new.purpose,
+        new.event,
+        new.by,
+        new.consented,
+    )
+
+
+def _merge(old: Run, new: Run) -> Run:
+    # Of two provenances the merged run keeps what permits least: the common purposes, the later
+    # entry (a consent must be later still), and that consent was involved.
+    return Run(
+        index=max(old.index, new.index),
+        first=min(old.first, new.first),
+        last=max(old.last, new.last),
+        announced=tuple(sorted(set(old.announced) & set(new.announced))),
+        count=old.count + new.count,
+        purpose=old.purpose if old.purpose == new.purpose else "",
+        event=old.event if old.event == new.event else "",
+        by=old.by if old.by == new.by else "",
+        consented=old.consented or new.consented,
+    )
+
+
+def _drop(runs: tuple[Run, ...], items: int) -> tuple[Run, ...]:
+    while items > 0 and runs:
+        oldest = runs[0]
+        if oldest.count <= items:
+            items -= oldest.count
+            runs = runs[1:]
+        else:
+            runs = (replace(oldest, count=oldest.count - items), *runs[1:])
+            items = 0
+    return runs
+
+
+def _remove(
+    fields: dict[str, tuple[Run, ...]], removed: tuple[e.Removed, ...]
+) -> dict[str, tuple[Run, ...]]:
+    fields = dict(fields)
+    for item in removed:
+        left = _drop(fields.get(item.field, ()), item.items) if item.items else ()
+        if left:
+            fields[item.field] = left
+        else:
+            fields.pop(item.field, None)
+    return fields
+
+
+def _learn(state: State, event: e.Telling) -> dict[str, Any]:
+    changes: dict[str, Any] = {"about": state.about | event.about}
+    if "born" in event.about:
+        of_age = birthday(parse_born(event.about["born"]), ADULT)
+        changes["minor_until"] = of_age if of_age > event.at else None
+    return changes
+
+
+def _contracts(state: State, event: e.Telling) -> dict[str, Contract]:
+    contracts = dict(state.contracts)
+    for purpose, key in event.opened.items():
+        old = contracts.get(purpose, Contract())
+        contracts[purpose] = replace(old, open=tuple(dict.fromkeys((*old.open, key))))
+    when = event.happened or event.at
+    for purpose, keys in event.closed.items():
+        old = contracts.get(purpose, Contract())
+        ended = when if old.ended is None else max(when, old.ended)
+        contracts[purpose] = Contract(open=tuple(key for key in old.open if key not in keys), ended=ended)
+    return contracts

@@ -1,0 +1,200 @@
+"""What is known of one customer: a frozen value, made by folding events.
+
+A state is small (at most 16 KiB when stored), sealed as a whole, and rewritten with every
+entry. It holds no declared field's value, only where each came from; the built-in facts
+(region, zone, locale, born, kind and the host's reference) are the exception. It is personal
+data: its ``repr`` shows none of it, and it refuses to be pickled.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  (msgspec reads the annotations)
+from enum import IntEnum
+from typing import Any, NoReturn
+
+import msgspec
+
+from ..errors import UsageError
+from .times import Duration  # noqa: TC001
+
+BUILT_IN = ("region", "zone", "locale", "born", "kind")
+"""Fields of every policy that a host may put; ``stage`` is the sixth, set by the lifecycle."""
+
+
+class Status(IntEnum):
+    """Where a customer and a purpose stand. Expiry is computed, never stored."""
+
+    GRANTED = 1
+    REFUSED = 2
+    WITHDRAWN = 3
+
+
+class Clause(msgspec.Struct, frozen=True, array_like=True):
+    """What a yes was said to: the purpose's own terms, not the whole policy.
+
+    Attributes:
+        title: eight bytes of a hash over the titles in all locales.
+        fields: names, with ``:precision`` where the purpose sees a coarser value.
+        processing: words of the regime packs' vocabulary.
+        recipients: who else gets the data.
+        keep: the retention's span; ``None`` for no end.
+        keep_from: from which fact the span runs.
+    """
+
+    title: bytes
+    fields: tuple[str, ...]
+    processing: tuple[str, ...]
+    recipients: tuple[str, ...] = ()
+    keep: Duration | None = None
+    keep_from: str = ""
+
+    def covers(self, new: Clause) -> bool:
+        """Say whether a yes to this clause is a yes to *new*: the same, or narrower in every respect."""
+        return self == new or (
+            self.title == new.title
+            and all(field in self.fields or field.partition(":")[0] in self.fields for field in new.fields)
+            and set(new.processing) <= set(self.processing)
+            and set(new.recipients) <= set(self.recipients)
+            and self._keeps_longer(new)
+        )
+
+    def _keeps_longer(self, new: Clause) -> bool:
+        if self.keep is None:
+            return True
+        if new.keep is None or new.keep_from != self.keep_from:
+            return False
+        return new.keep.months <= self.keep.months and new.keep.seconds <= self.keep.seconds
+
+
+class Consent(msgspec.Struct, frozen=True, array_like=True):
+    """The last yes or no to a purpose.
+
+    Attributes:
+        index: the entry that said it: of two, the later in entry order counts.
+        at: when it was learnt (UTC).
+        happened: when it was given, if that differs.
+        until: when the yes expires; ``None``: it does not.
+        shown: the id of the notice, empty without proof.
+        proven: whether somebody can show what was agreed to (Art. 7(1) GDPR).
+    """
+
+    status: Status
+    index: int
+    at: datetime
+    happened: datetime | None = None
+    clause: Clause | None = None
+    until: datetime | None = None
+    explicit: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    given_by: str = "subject"
+    shown: str = ""
+    proven: bool = False
+
+
+class Objection(msgspec.Struct, frozen=True, array_like=True):
+    """An objection (Art. 21 GDPR); *marketing*: it reaches all direct marketing (Art. 21(3))."""
+
+    index: int
+    at: datetime
+    marketing: bool = False
+
+
+class Restriction(msgspec.Struct, frozen=True, array_like=True):
+    """A restriction of processing (Art. 18 GDPR) since entry *index*."""
+
+    index: int
+    at: datetime
+    reason: str = ""
+
+
+class Contract(msgspec.Struct, frozen=True, array_like=True):
+    """The contract facts of one purpose: live while any is open.
+
+    Attributes:
+        open: digests of the keys of the opening events.
+        ended: when the last closing happened (UTC); the retention runs from it.
+    """
+
+    open: tuple[bytes, ...] = ()
+    ended: datetime | None = None
+
+
+class Contact(msgspec.Struct, frozen=True, array_like=True):
+    """A contact that counts against the caps, from the choice on: reserved, then sent."""
+
+    index: int
+    at: datetime
+    channel: str
+    sent: bool = False
+
+
+class Run(msgspec.Struct, frozen=True, array_like=True):
+    """Where a value, or a run of a list's items, came from.
+
+    Attributes:
+        index: the entry that set it (of a run: the last).
+        first: when the oldest was collected (UTC).
+        last: when the newest was collected (UTC).
+        announced: the purposes named to the customer when it was collected.
+        count: how many items; 1 for a single value.
+        purpose: the purpose of collection.
+        event: the kind of event that brought it.
+        by: the actor.
+        consented: it was collected under consent (never compatible with another purpose).
+    """
+
+    index: int
+    first: datetime
+    last: datetime
+    announced: tuple[str, ...]
+    count: int = 1
+    purpose: str = ""
+    event: str = ""
+    by: str = ""
+    consented: bool = False
+
+
+class State(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """Everything that a decision needs to know of a customer. Build one with ``fold``.
+
+    ``known`` is false for somebody nobody has enrolled; every question about them is denied.
+    """
+
+    known: bool = False
+    length: int = 0
+    at: datetime | None = None
+    enrolled: datetime | None = None
+    about: dict[str, str] = {}
+    stage: str = ""
+    stage_since: datetime | None = None
+    consents: dict[str, Consent] = {}
+    objections: dict[str, Objection] = {}
+    restriction: Restriction | None = None
+    contracts: dict[str, Contract] = {}
+    mutes: dict[str, datetime] = {}
+    signals: dict[str, datetime] = {}
+    informed: dict[str, int] = {}
+    fields: dict[str, tuple[Run, ...]] = {}
+    happened: dict[str, datetime] = {}
+    contacts: tuple[Contact, ...] = ()
+    minor_until: datetime | None = None
+    keys: bytes = b""
+    erased: datetime | None = None
+    erasure_done: bool = False
+    sealed: int = 0
+    forgotten: int = 0
+    audit_since: datetime | None = None
+    restored: bool = False
+
+    def __repr__(self) -> str:
+        """Show the shape only: a state is personal data."""
+        what = "erased" if self.erased else ("known" if self.known else "unknown")
+        return f"<State {what}, {self.length} entries>"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> NoReturn:
+        raise UsageError("a state is personal data and cannot be pickled", remedy="load it where it is needed")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> State:
+        return self

@@ -1,0 +1,112 @@
+"""Instants and durations.
+
+Every instant is an aware ``datetime`` in UTC; storage keeps microseconds since 1970. A
+duration is ISO 8601 (``P30D``, ``P13M``, ``P3Y``, ``PT12H``) and calendar-aware: a month
+later is the same day of the next month, or that month's last day.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from datetime import MAXYEAR, UTC, date, datetime, timedelta
+
+import msgspec
+
+from ..errors import UsageError, shorten
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""Later than any instant this library computes with."""
+
+_TICK = timedelta(microseconds=1)
+_PATTERN = re.compile(
+    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?",
+)
+
+
+def micros(at: datetime) -> int:
+    """Return *at* as microseconds since 1970, UTC."""
+    return (at - EPOCH) // _TICK
+
+
+def instant(microseconds: int) -> datetime:
+    """Return the aware UTC instant of *microseconds* since 1970."""
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+def aware(at: datetime, place: str) -> datetime:
+    """Return *at* in UTC; a naive time is a :class:`~clm_ethics.errors.UsageError`.
+
+    Whether 09:00 is before or after a withdrawal must never depend on a machine's zone.
+    """
+    if not isinstance(at, datetime) or at.tzinfo is None or at.utcoffset() is None:
+        raise UsageError("a time without a zone", place=place, remedy="pass an aware datetime, such as UTC")
+    return at.astimezone(UTC)
+
+
+class Duration(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """A span of calendar months and exact seconds."""
+
+    months: int = 0
+    seconds: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Duration:
+        """Read an ISO 8601 duration such as ``P30D``; ``ValueError`` says what is wrong."""
+        match = _PATTERN.fullmatch(text) if len(text) <= 32 else None
+        if match is None or not any(match.groups()):
+            raise ValueError(f"`{shorten(text)}` is no ISO 8601 duration such as P30D, P13M, P3Y or PT12H")
+        years, months, weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+        total = cls(
+            months=years * 12 + months,
+            seconds=((weeks * 7 + days) * 24 + hours) * 3600 + minutes * 60 + seconds,
+        )
+        if total.longest > 200 * 366 * 86400:
+            raise ValueError("a duration is at most 200 years")
+        return total
+
+    @property
+    def longest(self) -> int:
+        """The most seconds it can last: every month counted with 31 days."""
+        return self.months * 31 * 86400 + self.seconds
+
+    def after(self, at: datetime) -> datetime:
+        """Return the instant this long after *at*, never beyond the calendar's end."""
+        return _shift(at, self.months, self.seconds)
+
+    def before(self, at: datetime) -> datetime:
+        """Return the instant this long before *at*, never before the calendar's start."""
+        return _shift(at, -self.months, -self.seconds)
+
+
+def _shift(at: datetime, months: int, seconds: int) -> datetime:
+    try:
+        if months:
+            year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
+            day = min(at.day, monthrange(year, month + 1)[1])
+            at = at.replace(year=year, month=month + 1, day=day)
+        return at + timedelta(seconds=seconds)
+    except (ValueError, OverflowError):
+        return NEVER if months > 0 or seconds > 0 else EPOCH
+
+
+def birthday(born: date, age: int) -> datetime:
+    """Return the instant (UTC) from which somebody born on *born* surely has *age*, in every zone.
+
+    It is the end of the birthday in UTC; who was born on 29 February is older from 1 March.
+    """
+    year = born.year + age
+    if year >= MAXYEAR:
+        return NEVER
+    if (born.month, born.day) == (2, 29):
+        return datetime(year, 3, 1, tzinfo=UTC)
+    return datetime(year, born.month, born.day, tzinfo=UTC) + timedelta(days=1)
+
+
+def parse_born(text: str) -> date:
+    """Read a date of birth (``YYYY-MM-DD``); ``ValueError`` if it is none."""
+    born = date.fromisoformat(text)
+    if not 1880 <= born.year <= 9000:  # noqa: PLR2004
+        raise ValueError("a date of birth lies after 1880")
+    return born

@@ -1,0 +1,193 @@
+"""The answer to a question: what was decided, why, and what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping  # noqa: TC003  (msgspec reads the annotations)
+from datetime import datetime  # noqa: TC003
+from enum import StrEnum
+from typing import Any, NoReturn
+
+import msgspec
+
+from ..errors import Denied, UsageError
+
+
+class Verdict(StrEnum):
+    """Allowed, denied, or a gap: the configuration is incomplete, which denies too."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    GAP = "gap"
+
+
+class Kind(StrEnum):
+    """What kind of rule spoke."""
+
+    LAW = "law"
+    GUIDANCE = "regulator guidance"
+    HOUSE = "house rule"
+    POLICY = "policy"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why, in a stable code and in words.
+
+    Attributes:
+        code: stable, dotted, such as ``consent.missing``.
+        text: plain words, without a value of a person.
+        cite: the article or section, if a law or regulator speaks.
+        kind: law, regulator guidance, house rule or the policy.
+        pack: the regime pack that it comes from.
+    """
+
+    code: str
+    text: str
+    cite: str = ""
+    kind: Kind = Kind.POLICY
+    pack: str = ""
+
+    def __str__(self) -> str:
+        source = f" [{self.cite}]" if self.cite else ""
+        return f"{self.text} ({self.code}){source}"
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What is asked.
+
+    Attributes:
+        purpose: its name.
+        fields: which fields are wanted; ``None``: all that the purpose lists.
+        channel: the channel on which somebody would be contacted.
+        collect: values are to be collected, not read.
+        actor: who asks, if the policy limits a purpose to actors.
+    """
+
+    purpose: str
+    fields: tuple[str, ...] | None = None
+    channel: str = ""
+    collect: bool = False
+    actor: str | None = None
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """How much of a field may be seen.
+
+    Attributes:
+        precision: empty for the value as it is, otherwise ``year``, ``count``, ``prefix:3`` ...
+        spans: the entry indexes (from, to) whose items may be seen; empty: all.
+        by_item: each item has a retention of its own, to be looked at when it is read.
+    """
+
+    precision: str = ""
+    spans: tuple[tuple[int, int], ...] = ()
+    by_item: bool = False
+
+
+FULL = Grant()
+"""The whole field."""
+
+
+class Remedy(msgspec.Struct, frozen=True):
+    """The smallest change that turns a no into a yes: *who* can do *what*."""
+
+    code: str
+    text: str
+
+
+class Decision(msgspec.Struct, frozen=True, eq=False, weakref=False):
+    """The explained answer to ``decide``. Its truth is the decision.
+
+    Attributes:
+        verdict: allow, deny or gap.
+        purpose: the purpose asked for.
+        basis: the legal basis claimed (empty when none was reached).
+        fields: what may be seen, each with its precision.
+        withheld: what may not be seen, each with its reason.
+        partly: lists of which only some items may be seen, each with its reason.
+        reasons: why; at least one for a denial.
+        obligations: what comes with a yes (``unsubscribe`` ...).
+        policy: the policy's hash.
+        at: the instant decided for (UTC).
+        valid_until: without a new event nothing changes before it (UTC); ``None``: never.
+        stage: the effective lifecycle stage.
+    """
+
+    verdict: Verdict
+    purpose: str
+    basis: str
+    fields: Mapping[str, Grant]
+    withheld: Mapping[str, Reason]
+    partly: Mapping[str, Reason]
+    reasons: tuple[Reason, ...]
+    obligations: tuple[str, ...]
+    policy: str
+    at: datetime
+    valid_until: datetime | None
+    stage: str
+    _find_remedies: Callable[[], tuple[Remedy, ...]]
+
+    def __bool__(self) -> bool:
+        """Tell whether it is allowed."""
+        return self.verdict is Verdict.ALLOW
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what was decided."""
+        return isinstance(other, Decision) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        """Hash what was decided."""
+        return hash((self.verdict, self.purpose, self.basis, self.reasons, self.at))
+
+    def __repr__(self) -> str:
+        """Show the verdict and the codes, never a person's data."""
+        codes = ", ".join(reason.code for reason in self.reasons)
+        return f"<Decision {self.verdict.value} {self.purpose}: {codes}>"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> NoReturn:
+        raise UsageError("a decision cannot be pickled", remedy="decide where the answer is used")
+
+    def _key(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.__struct_fields__ if not name.startswith("_"))
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of the reasons."""
+        return tuple(reason.code for reason in self.reasons)
+
+    @property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """The smallest changes that would make it a yes, each found by deciding again."""
+        return () if self else self._find_remedies()
+
+    def require(self) -> Decision:
+        """Return the answer if it is a yes, otherwise raise :class:`~clm_ethics.errors.Denied`."""
+        if not self:
+            raise Denied(self, place=self.purpose)
+        return self
+
+    def explain(self) -> str:
+        """Say in plain words what was decided, by which rule, and what would change it."""
+        said = {"allow": "allowed", "deny": "denied", "gap": "denied (the policy leaves a gap)"}
+        lines = [f"{self.purpose}: {said[self.verdict.value]}"]
+        lines += [f"  because {reason.text}{_source(reason)}" for reason in self.reasons]
+        if self.fields and self:
+            lines.append("  may see " + ", ".join(_seen(name, grant) for name, grant in self.fields.items()))
+        if self:
+            lines += [f"  withheld {name}: {reason.text}{_source(reason)}" for name, reason in self.withheld.items()]
+            lines += [f"  partly withheld {name}: {reason.text}" for name, reason in self.partly.items()]
+            lines += [f"  must {each}" for each in self.obligations]
+        lines += [f"  would be allowed if {remedy.text}" for remedy in self.remedies]
+        if self.valid_until is not None:
+            lines.append(f"  may change on {self.valid_until:%Y-%m-%d %H:%M} UTC")
+        return "\n".join(lines)
+
+
+def _source(reason: Reason) -> str:
+    words = ", ".join(part for part in (reason.cite, reason.pack, reason.kind.value) if part)
+    return f" [{words}] ({reason.code})"
+
+
+def _seen(name: str, grant: Grant) -> str:
+    return f"{name} ({grant.precision})" if grant.precision else name

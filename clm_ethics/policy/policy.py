@@ -1,0 +1,329 @@
+"""A policy, compiled: everything that does not depend on a customer's consent is worked out once.
+
+Per purpose, channel, region, age and law in force there is one :class:`Plan`: which regimes
+speak, and for each legal basis whether their postures accept it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import UnknownName, UsageError
+from ..model.state import BUILT_IN
+from ..regimes import Duty, Pack, Posture, Ruling, consent_age, known_region, load_packs, packs_for
+from ..regimes import Kind as PackKind
+from .decision import Kind, Reason
+from .document import read_file, read_mapping, read_text
+from .values import Basis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from os import PathLike
+
+    from ..model.state import Clause
+    from .values import Channel, Declared, EventRule, Field, Purpose
+
+FIRM = frozenset({Basis.CONTRACT, Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST})
+"""Claims that no withdrawal, refusal, objection, signal, age or stage ends."""
+ASSUMED_AGE = {"adults": 18, "general": 16, "children": 12}
+"""What an unknown age means: grown up; old enough to consent but a minor; a child."""
+PLANS_KEPT = 4096
+"""How many plans a policy remembers; the oldest go first."""
+
+
+class Group(NamedTuple):
+    """The regimes that judge the same claim.
+
+    Attributes:
+        bases: the claims, in the policy's order of preference.
+        verdicts: per claim (a basis, or ``guardian_consent``) the reason why these regimes do
+            not accept it, or ``None``.
+        speaks: the strictest ruling, which an allowed decision cites.
+        explicit: processings for which a consent must be explicit.
+    """
+
+    bases: tuple[Basis, ...]
+    verdicts: dict[str, Reason | None]
+    speaks: Ruling
+    explicit: tuple[str, ...]
+
+
+class Plan(NamedTuple):
+    """What the law makes of a purpose, somewhere, at some age, until the law changes.
+
+    Attributes:
+        groups: one for each distinct claim; empty: a gap.
+        consent_age: below it a guardian consents.
+        signals: an opt-out signal ends this processing here.
+        change: when the law changes next (UTC).
+        duties: what goes with a yes.
+        notes: what was assumed, or read protectively.
+    """
+
+    groups: tuple[Group, ...]
+    consent_age: int
+    signals: bool
+    change: datetime | None
+    duties: tuple[str, ...]
+    notes: tuple[Reason, ...]
+
+
+class Policy:
+    """A checked and compiled policy. Immutable; safe to share between threads.
+
+    Build one with :meth:`load` (a TOML file), :meth:`parse` (TOML text) or :meth:`of` (a
+    mapping). Each raises :class:`~clm_ethics.errors.PolicyError`, which names the place.
+    """
+
+    def __init__(self, declared: Declared, packs: Mapping[str, Pack] | None = None) -> None:
+        self.declared = declared
+        self.packs: Mapping[str, Pack] = load_packs() if packs is None else packs
+        self.hash: str = declared.hash
+        self.purposes: Mapping[str, Purpose] = declared.purposes
+        self.fields: Mapping[str, Field] = declared.fields
+        self.events: Mapping[str, EventRule] = declared.events
+        self.channels: Mapping[str, Channel] = declared.channels
+        self.lifecycle = declared.lifecycle
+        self.controller = declared.controller
+        self.timed_stages = frozenset(
+            stage for move in self.lifecycle.moves if move.after is not None for stage in move.sources
+        )
+        self._field_names = declared.field_names
+        self._listing = _listing(declared)
+        self._plans: dict[tuple[str, str, str, int, int | None], Plan] = {}
+        self._changes = _law_changes(self.packs.values())
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Policy:
+        """Read a policy from a TOML file."""
+        return cls(read_file(path))
+
+    @classmethod
+    def parse(cls, text: str, *, name: str = "policy") -> Policy:
+        """Read a policy from TOML text; *name* stands in errors for the file."""
+        return cls(read_text(text, name=name))
+
+    @classmethod
+    def of(cls, document: Mapping[str, object], *, name: str = "policy") -> Policy:
+        """Read a policy from the same objects, built in Python."""
+        return cls(read_mapping(document, name=name))
+
+    def __repr__(self) -> str:
+        """Name the policy by its hash."""
+        return f"<Policy {self.hash[:12]}, {len(self.purposes)} purposes>"
+
+    def purpose(self, name: str) -> Purpose:
+        """Return the purpose called *name*, or raise ``UnknownName`` with the nearest."""
+        found = self.purposes.get(name)
+        if found is None:
+            raise UnknownName.among("purpose", name, self.purposes)
+        return found
+
+    def event(self, name: str) -> EventRule:
+        """Return the event called *name*, or raise ``UnknownName`` with the nearest."""
+        found = self.events.get(name)
+        if found is None:
+            raise UnknownName.among("event", name, self.events)
+        return found
+
+    def channel(self, name: str) -> Channel:
+        """Return the channel called *name*, or raise ``UnknownName`` with the nearest."""
+        found = self.channels.get(name)
+        if found is None:
+            raise UnknownName.among("channel", name, self.channels)
+        return found
+
+    def check_fields(self, names: Iterable[str]) -> None:
+        """Raise ``UnknownName`` for the first of *names* that is no field."""
+        for name in names:
+            if name not in self._field_names:
+                raise UnknownName.among("field", name, self._field_names)
+
+    def listing(self, field: str) -> tuple[Purpose, ...]:
+        """Return the purposes that list *field*."""
+        return self._listing.get(field, ())
+
+    def special(self, field: str) -> bool:
+        """Say whether *field* is a special category (Art. 9(1) GDPR), by itself or by descent."""
+        return field in self._special
+
+    @cached_property
+    def _special(self) -> frozenset[str]:
+        found = {name for name, field in self.fields.items() if field.special}
+        for _ in self.fields:
+            found |= {name for name, field in self.fields.items() if found.intersection(field.derived_from)}
+        return frozenset(found)
+
+    @cached_property
+    def clauses(self) -> Mapping[str, Clause]:
+        """The clause of each purpose."""
+        return {name: purpose.clause() for name, purpose in self.purposes.items()}
+
+    def plan(self, purpose: Purpose, channel: str, region: str, at: datetime, age: int | None) -> Plan:
+        """Return what the law makes of *purpose*, from the memory if it is there."""
+        epoch = bisect_right(self._changes, at)
+        key = (purpose.name, channel, region, epoch, age)
+        found = self._plans.get(key)
+        if found is None:
+            if len(self._plans) >= PLANS_KEPT:
+                self._plans.clear()
+            found = self._plans[key] = self._compile(purpose, channel, region, at, age)
+        return found
+
+    def _compile(
+        self, purpose: Purpose, channel: str, region: str, at: datetime, age: int | None
+    ) -> Plan:
+        day = at.date()
+        assumed = ASSUMED_AGE[self.controller.audience] if age is None else age
+        territories = self._territories(region)
+        packs = packs_for(territories, self.packs)
+        special = bool(self._special.intersection(purpose.fields))
+        rulings: list[Ruling] = []
+        rows = self._rows(purpose, channel)
+        for pack in packs:
+            for row in rows:
+                spoken = [
+                    pack.cell_at(
+                        row, day, territory=where, age=assumed, device=purpose.device, special=special
+                    )
+                    for where in _within(pack, region, territories)
+                ]
+                rulings += [max(filter(None, spoken), key=lambda each: each.posture)] if any(spoken) else []
+        # A row that no regime speaks on is a gap, however many speak on the others.
+        gap = not rows or not set(rows) <= {ruling.row.value for ruling in rulings}
+        return Plan(
+            groups=() if gap else self._groups(purpose, rulings),
+            consent_age=self._consent_age(packs, region, territories, day),
+            signals=any(_signal_ends(pack, purpose, day) for pack in packs),
+            change=next((change for change in _law_changes(packs) if change > at), None),
+            duties=tuple(dict.fromkeys(_DUTIES[duty] for ruling in rulings for duty in ruling.duties)),
+            notes=self._notes(rulings, region, age),
+        )
+
+    def _rows(self, purpose: Purpose, channel: str) -> tuple[str, ...]:
+        rows: dict[str, None] = {}
+        for word in purpose.processing:
+            if word != "direct_marketing":
+                rows[word] = None
+                continue
+            for name in (channel,) if channel else purpose.channels:
+                rows[self.channels[name].row] = None
+        return tuple(rows)
+
+    def _territories(self, region: str) -> tuple[str, ...]:
+        own = (region,) if region else self.controller.markets
+        return tuple(dict.fromkeys((*own, *self.controller.established)))
+
+    def _groups(self, purpose: Purpose, rulings: list[Ruling]) -> tuple[Group, ...]:
+        by_bases: dict[tuple[Basis, ...], list[Ruling]] = {}
+        for ruling in rulings:
+            by_bases.setdefault(self._bases_under(purpose, ruling.pack), []).append(ruling)
+        return tuple(
+            Group(
+                bases=bases,
+                verdicts={claim: _refusal(claim, judged) for claim in _CLAIMS},
+                speaks=max(judged, key=lambda each: each.posture),
+                explicit=tuple(each.row for each in judged if each.posture is Posture.EXPLICIT_OPT_IN),
+            )
+            for bases, judged in by_bases.items()
+        )
+
+    def _bases_under(self, purpose: Purpose, pack: str) -> tuple[Basis, ...]:
+        for where, bases in purpose.basis_under.items():
+            territory = self.packs[pack].territory
+            if where == pack or all(each == where or each.startswith(where + "-") for each in territory):
+                return bases
+        return purpose.basis
+
+    def _consent_age(
+        self, packs: Iterable[Pack], region: str, territories: tuple[str, ...], day: date
+    ) -> int:
+        ages = [consent_age(pack, where, day) for pack in packs for where in _within(pack, region, territories)]
+        return max((age for age in ages if age is not None), default=0)
+
+    def _notes(self, rulings: list[Ruling], region: str, age: int | None) -> tuple[Reason, ...]:
+        notes = []
+        if not region:
+            markets = ", ".join(self.controller.markets) or "the controller's own"
+            text = f"the region is unknown, so the strictest of the markets counts ({markets})"
+            notes.append(Reason("assumed.region", text, kind=Kind.HOUSE))
+        if age is None:
+            text = f"the age is unknown; the policy's audience is {self.controller.audience}"
+            notes.append(Reason("assumed.age", text, kind=Kind.HOUSE))
+        for ruling in rulings:
+            if ruling.uncertain:
+                text = "the law is unsettled here, so its more protective reading applies"
+                notes.append(Reason("assumed.law", text, ruling.cite, Kind.HOUSE, ruling.pack))
+        return tuple(notes)
+
+
+def _listing(declared: Declared) -> dict[str, tuple[Purpose, ...]]:
+    names = {*declared.fields, *BUILT_IN, "stage"}
+    return {
+        name: tuple(purpose for purpose in declared.purposes.values() if name in purpose.fields)
+        for name in names
+    }
+
+
+def _law_changes(packs: Iterable[Pack]) -> list[datetime]:
+    days = {day for pack in packs for day in pack.changes()}
+    return sorted(datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days)
+
+
+def _within(pack: Pack, region: str, territories: tuple[str, ...]) -> tuple[str, ...]:
+    """Where *pack* looks: at the customer's region if it covers it, else at all it covers."""
+    covered = tuple(where for where in territories if pack.covers(where))
+    return (region,) if region in covered else covered
+
+
+def _refusal(claim: str, rulings: list[Ruling]) -> Reason | None:
+    """Return why the strictest of *rulings* that does not accept *claim* refuses it."""
+    refused = [ruling for ruling in rulings if not _accepts(ruling, claim)]
+    if not refused:
+        return None
+    worst = max(refused, key=lambda each: each.posture)
+    if worst.posture is Posture.PROHIBITED:
+        code, text = "law.prohibited", "the law prohibits it"
+    elif worst.posture is Posture.EXPLICIT_OPT_IN:
+        code, text = "law.explicit_consent_required", "the law asks for explicit consent"
+    elif claim == Basis.CONSENT:
+        code, text = "law.guardian_consent_required", "the law asks for a guardian's consent"
+    else:
+        code, text = "law.consent_required", "the law asks for consent, and the purpose claims another basis"
+    return Reason(code, f"{text} ({worst.row})", worst.cite, _KINDS[worst.kind], worst.pack)
+
+
+def _accepts(ruling: Ruling, claim: str) -> bool:
+    if ruling.admits(claim):
+        return True
+    # ``decide`` asks the consent itself whether it is explicit for this row.
+    return claim in _CONSENTS and ruling.posture is Posture.EXPLICIT_OPT_IN and ruling.admits("explicit_consent")
+
+
+_CONSENTS = frozenset({"consent", "guardian_consent"})
+_CLAIMS = (*(basis.value for basis in Basis), "guardian_consent")
+_KINDS = {PackKind.LAW: Kind.LAW, PackKind.GUIDANCE: Kind.GUIDANCE, PackKind.HOUSE: Kind.HOUSE}
+_DUTIES = {
+    Duty.UNSUBSCRIBE: "offer a way to unsubscribe in every message",
+    Duty.SENDER_IDENTITY: "say who sends it",
+    Duty.POSTAL_ADDRESS: "give a postal address in every message",
+    Duty.CALL_LIST_SCREENING: "screen the number against the do-not-call lists",
+    Duty.PRICE_DISCLOSURE: "disclose that the price is personal",
+    Duty.HUMAN_REVIEW: "offer a human who looks at the decision again",
+    Duty.PRE_USE_NOTICE: "tell the customer before the decision is made",
+    Duty.OPT_OUT_LINK: "offer a link to opt out",
+}
+
+
+def _signal_ends(pack: Pack, purpose: Purpose, day: date) -> bool:
+    signal = pack.signal
+    return signal is not None and signal.binds(day) and not set(signal.rows).isdisjoint(purpose.processing)
+
+
+def check_region(region: str) -> None:
+    """Raise ``UsageError`` unless *region* is ISO 3166-1 alpha-2 or ISO 3166-2."""
+    if not known_region(region):
+        raise UsageError("no ISO 3166 region", place="region", remedy="such as `DE` or `US-CA`")

@@ -1,0 +1,44 @@
+"""The law as data: dated, cited packs, one per regime, and what they say.
+
+``load_packs()`` reads the packs of this library, ``packs_for`` picks those of some regions,
+``Pack.cell_at`` answers for a kind of processing on a day. The packs are no legal advice; each says
+how it is known and whether counsel has reviewed it.
+"""
+
+from __future__ import annotations
+
+from .facts import AgeRule, ConsentAge, ConsentFacts, Right, Signal, SoftOptIn
+from .loader import load_packs, packs_for, parse_packs
+from .regions import COUNTRIES, covers, known_region
+from .values import Cell, Pack, Rule, Ruling, consent_age, consent_age_rule
+from .words import Claim, Condition, Duty, Kind, Posture, Review, Row
+from .zones import plausible_zones
+
+__all__ = [
+    "COUNTRIES",
+    "AgeRule",
+    "Cell",
+    "Claim",
+    "Condition",
+    "ConsentAge",
+    "ConsentFacts",
+    "Duty",
+    "Kind",
+    "Pack",
+    "Posture",
+    "Review",
+    "Right",
+    "Row",
+    "Rule",
+    "Ruling",
+    "Signal",
+    "SoftOptIn",
+    "consent_age",
+    "consent_age_rule",
+    "covers",
+    "known_region",
+    "load_packs",
+    "packs_for",
+    "parse_packs",
+    "plausible_zones",
+]

@@ -1,0 +1,126 @@
+"""What a pack states beside its cells and rules: signals, consent, ages, the soft opt-in, rights."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from ..model.times import Duration
+from .words import Row
+
+
+class Signal(msgspec.Struct, frozen=True, kw_only=True):
+    """An opt-out signal of the browser that the regime binds a controller to honour.
+
+    Attributes:
+        name: the signal: ``gpc`` for Global Privacy Control.
+        since: the first day on which it binds.
+        rows: the kinds of processing that it ends.
+        cite: where it is written.
+        prov: see :class:`~clm_ethics.regimes.Cell`, as is note.
+    """
+
+    name: str
+    since: date
+    rows: tuple[Row, ...]
+    cite: str
+    prov: str
+    note: str = ""
+
+    def binds(self, day: date) -> bool:
+        """Say whether a controller must honour it on that *day*."""
+        return self.since <= day
+
+
+class ConsentFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the regime calls consent.
+
+    Attributes:
+        definition: when a yes is one.
+        granular: whether each purpose needs its own yes.
+        withdraw_as_easy: whether withdrawing must be as easy as giving.
+        pre_ticked: whether a pre-ticked box counts.
+        expiry: how long a yes lasts, in words.
+        ask_again_after: how long a refused question must rest, or ``None``.
+        cite: where it is written.
+        prov: see :class:`~clm_ethics.regimes.Cell`.
+    """
+
+    definition: str
+    granular: bool
+    withdraw_as_easy: bool
+    pre_ticked: bool
+    expiry: str
+    ask_again_after: Duration | None = None
+    cite: str
+    prov: str
+
+
+class AgeRule(msgspec.Struct, frozen=True, kw_only=True):
+    """From which age, in years, a child's own consent is valid in one territory.
+
+    Attributes:
+        age: the age.
+        territory: a country or subdivision.
+        since: the first day; ``None`` for no limit.
+        until: the last day, inclusive; ``None`` for no limit.
+        cite: where it is written.
+        prov: see :class:`~clm_ethics.regimes.Cell`.
+    """
+
+    age: int
+    territory: str = ""
+    since: date | None = None
+    until: date | None = None
+    cite: str
+    prov: str
+
+
+class ConsentAge(msgspec.Struct, frozen=True, kw_only=True):
+    """The digital age of consent of a regime.
+
+    Attributes:
+        default: the regime's own age: it holds where and when no national rule says otherwise.
+        guardian: who consents below it.
+        national: what national laws say.
+        cite: where it is written.
+        prov: see :class:`~clm_ethics.regimes.Cell`.
+    """
+
+    default: int
+    guardian: str
+    national: tuple[AgeRule, ...] = ()
+    cite: str
+    prov: str
+
+
+class SoftOptIn(msgspec.Struct, frozen=True, kw_only=True):
+    """When advertising one's own similar goods to a customer needs no consent: all *conditions* together."""
+
+    conditions: tuple[str, ...]
+    cite: str
+    prov: str
+
+
+class Right(msgspec.Struct, frozen=True, kw_only=True):
+    """A right of the data subject and the time to answer its use.
+
+    Attributes:
+        right: its name.
+        within: the time to answer, or ``None`` where it is at once or counted in business days.
+        business_days: the time to answer in business days, or ``None``.
+        extension: by how much the time may be extended, or ``None``.
+        since: the first day; ``None`` for no limit.
+        cite: where it is written.
+        prov: see :class:`~clm_ethics.regimes.Cell`, as is note.
+    """
+
+    right: str
+    within: Duration | None = None
+    business_days: int | None = None
+    extension: Duration | None = None
+    since: date | None = None
+    cite: str
+    prov: str
+    note: str = ""

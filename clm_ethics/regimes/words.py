@@ -1,0 +1,92 @@
+"""The closed vocabularies of the packs."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class Posture(IntEnum):
+    """What a regime asks of a kind of processing, the laxest first: the greater is the more protective."""
+
+    ALLOWED = 0
+    """Any claim that holds carries it."""
+    OPT_OUT = 1
+    """Any claim that holds, as long as the data subject has not said no."""
+    OPT_IN = 2
+    """Consent, or an exception that the row names."""
+    EXPLICIT_OPT_IN = 3
+    """Explicit consent, or an exception that the row names."""
+    PROHIBITED = 4
+    """Only an exception that the row names."""
+
+
+class Claim(StrEnum):
+    """What a controller may invoke where a regime asks for more than a legal basis of any kind."""
+
+    CONSENT = "consent"
+    EXPLICIT_CONSENT = "explicit_consent"
+    SOFT_OPT_IN = "soft_opt_in"
+    CONTRACT = "contract"
+    LEGAL_OBLIGATION = "legal_obligation"
+    VITAL_INTEREST = "vital_interest"
+    GUARDIAN_CONSENT = "guardian_consent"
+
+
+class Row(StrEnum):
+    """The kinds of processing on which a regime may have an opinion; a purpose declares some of them."""
+
+    ESSENTIAL = "essential"
+    STORAGE = "storage"
+    ANALYTICS = "analytics"
+    PERSONALIZATION = "personalization"
+    PERSONALISED_PRICE = "personalised_price"
+    EMAIL_MARKETING = "email_marketing"
+    SMS_MARKETING = "sms_marketing"
+    PHONE_MARKETING = "phone_marketing"
+    PUSH_MARKETING = "push_marketing"
+    INBOX_MARKETING = "inbox_marketing"
+    POSTAL_MARKETING = "postal_marketing"
+    WEB_MARKETING = "web_marketing"
+    TARGETED_ADS = "targeted_ads"
+    SALE_SHARING = "sale_sharing"
+    SENSITIVE = "sensitive"
+    AUTOMATED_DECISION = "automated_decision"
+    CHILDREN = "children"
+    FINANCIAL_INCENTIVE = "financial_incentive"
+
+
+class Condition(StrEnum):
+    """When a rule speaks: a fact that a decision can evaluate."""
+
+    DEVICE = "device"
+    """The purpose stores on, or reads from, the data subject's device."""
+    SPECIAL_CATEGORY = "special_category"
+    """The purpose uses a special category of data (Art. 9 GDPR)."""
+
+
+class Duty(StrEnum):
+    """What goes with the processing when it is permitted."""
+
+    UNSUBSCRIBE = "unsubscribe"
+    SENDER_IDENTITY = "sender_identity"
+    POSTAL_ADDRESS = "postal_address"
+    CALL_LIST_SCREENING = "call_list_screening"
+    PRICE_DISCLOSURE = "price_disclosure"
+    HUMAN_REVIEW = "human_review"
+    PRE_USE_NOTICE = "pre_use_notice"
+    OPT_OUT_LINK = "opt_out_link"
+
+
+class Kind(StrEnum):
+    """Who says so: the law in force, a regulator's guidance, or the house (a protective choice of ours)."""
+
+    LAW = "law"
+    GUIDANCE = "guidance"
+    HOUSE = "house"
+
+
+class Review(StrEnum):
+    """Whether counsel has checked the pack."""
+
+    REVIEWED = "reviewed"
+    UNREVIEWED = "unreviewed"

@@ -1,0 +1,88 @@
+"""Places for streams: the contract, and how to open a place by its address.
+
+Adapters register under the entry point group ``clm_ethics.storage``, by URL scheme, a function
+that takes the whole URL and returns a :class:`Storage`. Only the one that is named is loaded.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from clm_ethics.errors import UsageError, shorten
+from clm_ethics.storage.contract import (
+    AsyncStorage,
+    Closable,
+    Entry,
+    Head,
+    Mark,
+    Scrubbable,
+    Storage,
+    Write,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "AsyncStorage",
+    "Closable",
+    "Entry",
+    "Head",
+    "Mark",
+    "Scrubbable",
+    "Storage",
+    "Write",
+    "open",
+]
+
+GROUP: Final = "clm_ethics.storage"
+"""The entry point group of the adapters."""
+
+
+def open(url: str) -> Storage:  # noqa: A001 -- it is called as storage.open
+    """Open the storage at *url*; who opens it closes it, if it is :class:`Closable`.
+
+    ``memory:`` is this process's memory; ``sqlite:///crm.db`` a file in the current folder,
+    ``sqlite:////srv/crm.db`` one by its absolute path.
+
+    Raises:
+        UsageError: no adapter for the scheme is installed, or the URL is malformed.
+        StorageUnavailable: the storage cannot be opened.
+        StorageCorrupt: what is there is no storage of this library.
+    """
+    scheme, colon, _ = url.partition(":")
+    if not colon or not scheme:
+        raise UsageError(
+            f"`{shorten(url)}` is not an address of a storage",
+            remedy="write `sqlite:///crm.db` for a file, or `memory:`",
+        )
+    return _opener(scheme.lower())(url)
+
+
+_BUILT_IN: Final = {"memory": "clm_ethics.storage.memory", "sqlite": "clm_ethics.storage.sqlite"}
+"""What needs no installed entry point; the two are registered as well."""
+
+
+def _opener(scheme: str) -> Callable[[str], Storage]:
+    """Return what opens the URLs of *scheme*, and import nothing but that."""
+    if scheme in _BUILT_IN:
+        built_in: Callable[[str], Storage] = import_module(_BUILT_IN[scheme]).open_url
+        return built_in
+    entry_points = import_module("importlib.metadata").entry_points
+    for point in entry_points(group=GROUP, name=scheme):
+        try:
+            installed: Callable[[str], Storage] = point.load()
+        except (ImportError, AttributeError) as error:
+            raise UsageError(
+                f"the adapter for `{scheme}:` cannot be loaded: {error}",
+                place="storage",
+                remedy="install what it needs",
+            ) from error
+        return installed
+    known = sorted({*_BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
+    raise UsageError(
+        f"no adapter for `{shorten(scheme)}:` is installed",
+        place="storage",
+        remedy=f"installed are {', '.join(f'`{each}:`' for each in known)}",
+    )

@@ -1,0 +1,266 @@
+"""The storage contract: append-only streams, each with a head.
+
+An adapter is a dumb, durable place for bytes. It never sees a policy, a customer or a key.
+Its guarantees, each of which ``clm_ethics.testing.StorageConformance`` tests by number:
+
+1.  **Atomic.** Each write of a call happens whole or not at all, entries and head together.
+2.  **Conditional.** A write is made only if the head's version equals ``expected`` (0: the
+    stream does not exist). Versions are compared for equality only.
+3.  **Told.** ``commit`` says for each write, in order, whether it was made. Writes in one
+    call are independent: one that is refused does not stop the others.
+4.  **Linearizable per stream.** Once ``commit`` has returned, every later call from any
+    thread or process sees it.
+5.  **Durable.** What has been seen survives a crash of the process and a loss of power.
+6.  **Opaque.** Bytes come back as they went in: empty, 0x00 and non-ASCII included.
+7.  **Keeping.** In a head that is written, ``state``, ``values`` or ``marks`` = ``None``
+    keeps what is stored. A write that creates a stream gives all three.
+8.  **Entries** are numbered from 1 without a gap. ``entries`` returns those after ``after``
+    in order, at most ``limit``, at least one unless the end is reached.
+9.  **Forgetting.** ``forget`` names entries whose bodies go; index and digest stay.
+10. **Deleting.** ``head = None`` deletes a stream of length 0; no later call returns it.
+11. **Marks.** ``find`` returns ``(at, stream)`` of heads that carry the token with
+    ``at <= until``, in that order, strictly after ``after``. A stream that carries the mark
+    unchanged while somebody pages is returned; one that lost it meanwhile may be.
+12. **Checked.** Two writes for one stream in a call, entries that are not consecutive or do
+    not end at ``head.length``, anything over a limit: ``ValueError``, before anything is
+    touched. (Continuity with the *stored* head is the caller's duty.)
+13. **Contained.** Only ``StorageUnavailable``, ``StorageCorrupt`` and ``ValueError`` get out.
+    ``StorageUnavailable.written`` is honest, and speaks for the whole call.
+14. **Impatient.** An adapter retries nothing silently.
+
+New abilities are new, optional protocols (here: :class:`Scrubbable`), asked for by protocol.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_ID = 64
+"""Longest stream id, token and digest, in bytes."""
+MAX_PART = 1 << 20
+"""Longest body, state and values, in bytes."""
+MAX_MARKS = 1024
+"""Most marks of one head."""
+MAX_WRITES = 1000
+"""Most writes of one call."""
+MAX_ENTRIES = 1000
+"""Most entries of one write."""
+MAX_FORGETS = 1000
+"""Most forgotten indexes of one write."""
+MAX_CALL = 16 << 20
+"""Most bytes of one call."""
+MAX_INT = (1 << 63) - 1
+"""Largest version, length, index and time."""
+
+FIRST: tuple[int, bytes] = (-1, b"")
+"""Where paging with ``find`` starts."""
+
+
+class Mark(NamedTuple):
+    """A token by which ``find`` reaches a stream, and an instant.
+
+    Attributes:
+        token: 1 to 64 bytes, opaque.
+        at: microseconds since 1970, UTC; 0 for plain look-ups.
+    """
+
+    token: bytes
+    at: int
+
+
+class Head(NamedTuple):
+    """What is rewritten with every write to a stream.
+
+    Attributes:
+        version: chosen by the caller, different at every write, 1 to 2**63 - 1.
+        length: how many entries the stream has.
+        digest: at most 64 opaque bytes.
+        state: small, or ``None`` in a write: keep what is stored.
+        values: large, or ``None`` in a write: keep what is stored.
+        marks: or ``None`` in a write: keep what is stored. Order carries no meaning: a
+            loaded head has them sorted.
+    """
+
+    version: int
+    length: int
+    digest: bytes
+    state: bytes | None
+    values: bytes | None
+    marks: tuple[Mark, ...] | None
+
+
+class Entry(NamedTuple):
+    """One link of a stream.
+
+    Attributes:
+        index: from 1.
+        digest: at most 64 opaque bytes; stays when the body is forgotten.
+        body: ``None`` once forgotten.
+    """
+
+    index: int  # type: ignore[assignment]  # the field, not the method of tuples
+    digest: bytes
+    body: bytes | None
+
+
+class Write(NamedTuple):
+    """One conditional change of one stream.
+
+    Attributes:
+        stream: its id, 1 to 64 bytes.
+        expected: the version that the stored head must have; 0: the stream must not exist.
+        head: the new head; ``None`` deletes the stream, which must have length 0.
+        entries: to append; they end at ``head.length``.
+        forget: indexes whose bodies go, none of them appended by this write.
+    """
+
+    stream: bytes
+    expected: int
+    head: Head | None
+    entries: Sequence[Entry] = ()
+    forget: Sequence[int] = ()
+
+
+class Storage(Protocol):
+    """A place for streams. See the module's docstring for the guarantees."""
+
+    def load(self, streams: Sequence[bytes], /) -> Sequence[Head | None]:
+        """Return the heads of *streams* in order, ``None`` for those that do not exist."""
+
+    def commit(self, writes: Sequence[Write], /) -> Sequence[bool]:
+        """Try every write and share one wait for durability; say which were made."""
+
+    def entries(self, stream: bytes, /, *, after: int, limit: int) -> Sequence[Entry]:
+        """Return entries with an index above *after*, in order; empty only at the end."""
+
+    def find(
+        self, token: bytes, /, *, until: int, after: tuple[int, bytes], limit: int
+    ) -> Sequence[tuple[int, bytes]]:
+        """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*."""
+
+
+class AsyncStorage(Protocol):
+    """The same four methods as coroutines, with the same guarantees."""
+
+    async def load(self, streams: Sequence[bytes], /) -> Sequence[Head | None]:
+        """See :meth:`Storage.load`."""
+
+    async def commit(self, writes: Sequence[Write], /) -> Sequence[bool]:
+        """See :meth:`Storage.commit`."""
+
+    async def entries(self, stream: bytes, /, *, after: int, limit: int) -> Sequence[Entry]:
+        """See :meth:`Storage.entries`."""
+
+    async def find(
+        self, token: bytes, /, *, until: int, after: tuple[int, bytes], limit: int
+    ) -> Sequence[tuple[int, bytes]]:
+        """See :meth:`Storage.find`."""
+
+
+@runtime_checkable
+class Scrubbable(Protocol):
+    """A storage that can remove what was overwritten from its files."""
+
+    def scrub(self) -> Sequence[str]:
+        """Remove old pages, and say in plain words what was done and what could not be reached."""
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A storage that holds something open. Who opened a storage closes it."""
+
+    def close(self) -> None:
+        """Release files and connections; may be called twice."""
+
+
+def check_writes(writes: Sequence[Write]) -> None:
+    """Raise ``ValueError`` if *writes* break guarantee 12; every adapter calls this first."""
+    if len(writes) > MAX_WRITES:
+        raise ValueError(f"{len(writes)} writes in one call; at most {MAX_WRITES}")
+    seen: set[bytes] = set()
+    total = 0
+    for write in writes:
+        check_token(write.stream, "stream")
+        if write.stream in seen:
+            raise ValueError("two writes for one stream in one call")
+        seen.add(write.stream)
+        total += len(write.stream) + _check_write(write)
+    if total > MAX_CALL:
+        raise ValueError(f"{total} bytes in one call; at most {MAX_CALL}")
+
+
+def check_token(token: object, what: str) -> None:
+    """Raise ``ValueError`` unless *token* is 1 to 64 bytes."""
+    if not isinstance(token, bytes) or not 1 <= len(token) <= MAX_ID:
+        raise ValueError(f"a {what} is 1 to {MAX_ID} bytes")
+
+
+def check_page(name: bytes, what: str, after: int, limit: int) -> None:
+    """Raise ``ValueError`` unless a page of *name* (a *what*) can be asked for."""
+    check_token(name, what)
+    if not -1 <= after <= MAX_INT or not 1 <= limit <= MAX_INT:
+        raise ValueError("paging starts at -1 or later, and a limit is at least 1")
+
+
+def _check_write(write: Write) -> int:
+    if not 0 <= write.expected <= MAX_INT:
+        raise ValueError("an expected version is 0 to 2**63 - 1")
+    if len(write.entries) > MAX_ENTRIES or len(write.forget) > MAX_FORGETS:
+        raise ValueError(f"a write has at most {MAX_ENTRIES} entries and {MAX_FORGETS} forgets")
+    head = write.head
+    if head is None:
+        if write.entries or write.forget or write.expected == 0:
+            raise ValueError("deleting a stream takes its version, and neither entries nor forgets")
+        return 0
+    return _check_head(head, write.expected) + _check_entries(write, head.length)
+
+
+def _check_head(head: Head, expected: int) -> int:
+    if not 1 <= head.version <= MAX_INT or head.version == expected:
+        raise ValueError("a version is 1 to 2**63 - 1 and differs from the expected one")
+    if not 0 <= head.length <= MAX_INT or not _fits(head.digest, MAX_ID):
+        raise ValueError(f"a length is 0 to 2**63 - 1, a digest at most {MAX_ID} bytes")
+    if expected == 0 and None in (head.state, head.values, head.marks):
+        raise ValueError("a write that creates a stream gives state, values and marks")
+    total = len(head.digest)
+    for part in (head.state, head.values):
+        if part is not None:
+            if not _fits(part, MAX_PART):
+                raise ValueError(f"state and values have at most {MAX_PART} bytes each")
+            total += len(part)
+    return total + _check_marks(head.marks or ())
+
+
+def _check_marks(marks: tuple[Mark, ...]) -> int:
+    if len(marks) > MAX_MARKS:
+        raise ValueError(f"a head has at most {MAX_MARKS} marks")
+    if len({mark.token for mark in marks}) != len(marks):
+        raise ValueError("a head carries a token once")
+    for mark in marks:
+        check_token(mark.token, "token")
+        if not 0 <= mark.at <= MAX_INT:
+            raise ValueError("a mark's instant is 0 to 2**63 - 1")
+    return sum(len(mark.token) for mark in marks)
+
+
+def _check_entries(write: Write, length: int) -> int:
+    entries = write.entries
+    total = 0
+    for offset, entry in enumerate(entries, start=length - len(entries) + 1):
+        if entry.index != offset or offset < 1:
+            raise ValueError("entries are consecutive, numbered from 1, and end at head.length")
+        if entry.body is None or not _fits(entry.body, MAX_PART) or not _fits(entry.digest, MAX_ID):
+            raise ValueError(f"a body has at most {MAX_PART} bytes, a digest at most {MAX_ID}")
+        total += len(entry.body) + len(entry.digest)
+    first_new = length - len(entries) + 1
+    if any(not 1 <= index < first_new for index in write.forget):
+        raise ValueError("forget names entries that are stored already")
+    return total
+
+
+def _fits(part: object, most: int) -> bool:
+    """Tell whether *part* is bytes, not another buffer that could change later, and short enough."""
+    return isinstance(part, bytes) and len(part) <= most

@@ -1,0 +1,42 @@
+"""What the authors of adapters and the developers of hosts test with.
+
+Importing this package needs neither pytest nor hypothesis; using ``StorageConformance`` does
+(the extra ``testing``).
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from clm_ethics.testing.conformance import Connect, StorageConformance
+    from clm_ethics.testing.hostile import Fault, HostileStorage
+
+__all__ = ["Connect", "Fault", "HostileStorage", "StorageConformance"]
+
+_HOMES: Final = {
+    "Connect": "clm_ethics.testing.conformance",
+    "Fault": "clm_ethics.testing.hostile",
+    "HostileStorage": "clm_ethics.testing.hostile",
+    "StorageConformance": "clm_ethics.testing.conformance",
+}
+
+if "pytest" in sys.modules:
+    # So that a failing assertion of the suite shows its two sides.
+    sys.modules["pytest"].register_assert_rewrite(
+        *(f"clm_ethics.testing.conformance{part}" for part in ("", "_checked", "_model", "_races", "_tools"))
+    )
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name from its module when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the lazy names too."""
+    return sorted(__all__)

@@ -1,0 +1,127 @@
+"""Guarantee 12: what a call may not contain, and that nothing is touched if it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from clm_ethics.storage.contract import (
+    MAX_CALL,
+    MAX_ENTRIES,
+    MAX_FORGETS,
+    MAX_ID,
+    MAX_INT,
+    MAX_MARKS,
+    MAX_PART,
+    MAX_WRITES,
+    Entry,
+    Write,
+)
+from clm_ethics.testing.conformance_tools import (
+    create,
+    entries,
+    entry,
+    head,
+    kept,
+    living,
+    load,
+    make,
+    marked,
+    story,
+)
+
+if TYPE_CHECKING:
+    from clm_ethics.testing.conformance_tools import Connect
+
+_LONG: Final = b"x" * (MAX_ID + 1)
+_HUGE: Final = b"x" * (MAX_PART + 1)
+_FULL: Final = b"x" * MAX_PART
+
+
+def _on(head_or_none: object, *appended: Entry, expected: int = 1, forget: tuple[int, ...] = ()) -> Write:
+    return Write(b"s", expected, head_or_none, appended, forget)  # type: ignore[arg-type]
+
+
+MALFORMED: Final[dict[str, list[Write]]] = {
+    "two writes for one stream": [_on(head(2, 2)), _on(head(3, 2), expected=2)],
+    "a gap in the entries": [_on(head(2, 4), entry(3), Entry(5, b"", b""))],
+    "entries in the wrong order": [_on(head(2, 4), entry(4), entry(3))],
+    "an entry twice": [_on(head(2, 3), entry(3), entry(3))],
+    "entries that end below the length": [_on(head(2, 4), entry(3))],
+    "entries that end above the length": [_on(head(2, 3), entry(3), entry(4))],
+    "an entry numbered 0": [_on(head(2, 0), entry(0))],
+    "an entry without a body": [_on(head(2, 3), entry(3)._replace(body=None))],
+    "forgetting what it appends": [_on(head(2, 3), entry(3), forget=(3,))],
+    "forgetting what is not there": [_on(head(2, 2), forget=(3,))],
+    "forgetting the entry 0": [_on(head(2, 2), forget=(0,))],
+    "deleting with entries": [_on(None, entry(3))],
+    "deleting with forgetting": [_on(None, forget=(1,))],
+    "deleting what does not exist": [_on(None, expected=0)],
+    "the expected version again": [_on(head(1, 2))],
+    "version 0": [_on(head(0, 2))],
+    "a version over the limit": [_on(head(MAX_INT + 1, 2))],
+    "a negative expected version": [_on(head(2, 2), expected=-1)],
+    "creating without a state": [Write(b"new", 0, head(1, state=None))],
+    "creating without values": [Write(b"new", 0, head(1, values=None))],
+    "creating without marks": [Write(b"new", 0, head(1, marks=None))],
+    "an empty id": [Write(b"", 0, head(1))],
+    "a long id": [Write(_LONG, 0, head(1))],
+    "a long digest": [_on(head(2, 2, digest=_LONG))],
+    "a long digest of an entry": [_on(head(2, 3), Entry(3, _LONG, b""))],
+    "a huge state": [_on(head(2, 2, state=_HUGE))],
+    "huge values": [_on(head(2, 2, values=_HUGE))],
+    "a huge body": [_on(head(2, 3), entry(3, _HUGE))],
+    "an empty token": [_on(head(2, 2, marks=[(b"", 0)]))],
+    "a long token": [_on(head(2, 2, marks=[(_LONG, 0)]))],
+    "a token twice": [_on(head(2, 2, marks=[(b"t", 0), (b"t", 1)]))],
+    "an instant before 1970": [_on(head(2, 2, marks=[(b"t", -1)]))],
+    "an instant over the limit": [_on(head(2, 2, marks=[(b"t", MAX_INT + 1)]))],
+    "too many marks": [_on(head(2, 2, marks=[(b"%d" % n, 0) for n in range(MAX_MARKS + 1)]))],
+    "too many entries": [_on(head(2, 2 + MAX_ENTRIES + 1), *entries(3, 2 + MAX_ENTRIES + 1))],
+    "too many forgotten": [_on(head(2, 2), forget=(1,) * (MAX_FORGETS + 1))],
+    "too many writes": [Write(b"%d" % n, 0, head(1)) for n in range(MAX_WRITES + 1)],
+    "too many bytes": [Write(b"%d" % n, 0, head(1, state=_FULL)) for n in range(MAX_CALL // MAX_PART)],
+    "text for a state": [_on(head(2, 2, state="text"))],  # type: ignore[arg-type]
+}
+
+
+class Checked:
+    """Calls that break a rule are refused whole; calls at a limit are not."""
+
+    @pytest.mark.parametrize("what", MALFORMED)
+    def test_12_checked(self, connect: Connect, what: str) -> None:
+        """A malformed write is a ``ValueError``, and the sound ones beside it are not made either."""
+        storage = connect()
+        create(storage, b"s", head(1, 2, marks=[(b"u", 3)]), *entries(1, 2))
+        before = (living(storage, b"s"), story(storage, b"s"), marked(storage, b"u"))
+        sound = Write(b"sound", 0, head(1))
+        for writes in ([sound, *MALFORMED[what]], [*MALFORMED[what], sound]):
+            with pytest.raises(ValueError, match=r"."):
+                storage.commit(writes)
+        assert before == (living(storage, b"s"), story(storage, b"s"), marked(storage, b"u"))
+        assert [None, None] == [load(storage, b"sound"), load(storage, b"new")]
+
+    def test_12_checked_also_when_the_version_is_over(self, connect: Connect) -> None:
+        """A malformed write is refused as malformed even where its version would refuse it."""
+        storage = connect()
+        create(storage, b"s", head(1))
+        with pytest.raises(ValueError, match=r"."):
+            storage.commit([_on(head(9, 5), entry(3), expected=8)])
+
+    def test_12_checked_limits_are_included(self, connect: Connect) -> None:
+        """The most entries, forgotten entries and writes that a call may have are made."""
+        storage = connect()
+        create(storage, b"s", head(1, MAX_ENTRIES), *entries(1, MAX_ENTRIES))
+        forget = tuple(range(1, MAX_FORGETS + 1))
+        make(storage, _on(kept(2, MAX_ENTRIES + 1), entry(MAX_ENTRIES + 1), forget=forget))
+        bodies = [each.body for each in story(storage, b"s")]
+        assert [None] * MAX_FORGETS + [b"body"] == bodies
+        make(storage, *(Write(b"%d" % n, 0, head(1)) for n in range(MAX_WRITES)))
+
+    def test_12_checked_bytes_of_a_call(self, connect: Connect) -> None:
+        """A call of just under 16 MiB is made."""
+        storage = connect()
+        parts = MAX_CALL // MAX_PART - 1
+        make(storage, *(Write(b"%d" % n, 0, head(1, state=_FULL)) for n in range(parts)))
+        assert [_FULL] * parts == [living(storage, b"%d" % n).state for n in range(parts)]

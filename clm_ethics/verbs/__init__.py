@@ -1,0 +1,1 @@
+"""Everything a host can ask for, each verb written once, as a flow."""

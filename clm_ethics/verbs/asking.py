@@ -1,0 +1,298 @@
+"""Questions: may, read, history. A question returns an explained answer, never an exception for "no"."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import replace
+
+from ..errors import SealBroken, SourceError
+from ..flows import Book, Job, effects
+from ..flows.book import Cell, Value, open_cell
+from ..flows.setting import NOBODY
+from ..model.events import Event, Read, Refusal
+from ..model.state import BUILT_IN
+from ..model.times import aware
+from ..policy import Request, decide
+from ..policy.coarse import coarsen
+from ..policy.typed import loaded
+from ..policy.visible import kept_until
+from ..policy.words import reason
+from ..transparency.story import History, Line, confidential
+from .common import check_actor, moved, on_customer, open_entry, peek
+from .views import View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from ..flows import Flow, Setting
+    from ..model.state import State
+    from ..policy import Decision, Grant, Policy, Reason
+    from ..vault.sealing import Sealer
+
+MOST_LINES = 1000
+"""Most lines of a history in one call."""
+
+
+class _Seen(NamedTuple):
+    """What a read may open, taken from the book that it was decided on."""
+
+    decision: Decision
+    sealer: Sealer | None
+    cells: dict[str, list[Cell]]
+    about: dict[str, str]
+    state: State
+
+
+def may(
+    setting: Setting,
+    ref: str,
+    purpose: str,
+    *,
+    fields: Iterable[str] | None = None,
+    channel: str | None = None,
+    at: datetime | None = None,
+) -> Flow[Decision]:
+    """Decide, and write nothing."""
+    request = check_request(setting.policy, purpose, fields, channel)
+    moment = setting.clock() if at is None else aware(at, "may(at=)")
+    book = yield from peek(setting, ref)
+    return decide(setting.policy, book.state, request, moment)
+
+
+def check_request(
+    policy: Policy, purpose: str, fields: Iterable[str] | None, channel: str | None, actor: str | None = None
+) -> Request:
+    """Return a checked request; unknown names raise at once, whoever the customer is."""
+    policy.purpose(purpose)
+    wanted = None if fields is None else tuple(dict.fromkeys(fields))
+    if wanted is not None:
+        policy.check_fields(wanted)
+    if channel:
+        policy.channel(channel)
+    return Request(purpose, wanted, channel or "", actor=actor)
+
+
+def read(
+    setting: Setting,
+    ref: str,
+    purpose: str,
+    *,
+    by: str | None = None,
+    fields: Iterable[str] | None = None,
+    channel: str | None = None,
+) -> Flow[View]:
+    """Decide, put the read into the ledger, and only then open what the purpose may see."""
+    by = check_actor(by, setting.acting, "read")
+    request = check_request(setting.policy, purpose, fields, channel, by)
+    seen = yield from _read(setting, ref, request, by)
+    if not seen.decision:
+        return View(seen.decision, {}, seen.decision.withheld)
+    values, withheld = _open(setting, seen)
+    yield from _fetch(setting, seen, ref, values, withheld)
+    return View(seen.decision, values, withheld)
+
+
+def _read(setting: Setting, ref: str, request: Request, by: str) -> Flow[_Seen]:
+    if setting.batched:
+        book = yield from peek(setting, ref)
+        seen = _look(setting, book, request)
+        if not seen.decision:
+            _queue_refusal(setting, book, seen.decision, "read", by, request)
+            return seen
+        if not any(setting.policy.special(name) for name in seen.decision.fields):
+            _queue_read(setting, book, seen.decision, request, by)
+            return seen
+
+    def tell(book: Book) -> _Seen:
+        seen = _look(setting, book, request)
+        if seen.decision and book.sealer is not None:
+            book.append(moved(setting, book, _entry(seen.decision, request, by, book)))
+        elif not seen.decision:
+            _queue_refusal(setting, book, seen.decision, "read", by, request)
+        return seen
+
+    return (yield from on_customer(setting, ref, tell, lambda: _nobody(setting, request)))
+
+
+def _look(setting: Setting, book: Book, request: Request) -> _Seen:
+    decision = decide(setting.policy, book.state, request, book.now())
+    cells = {
+        name: _visible(book.cells(name), grant)
+        for name, grant in decision.fields.items()
+        if name not in BUILT_IN and name != "stage" and book.sealer is not None
+    }
+    about = {name: book.state.about[name] for name in decision.fields if name in book.state.about}
+    if "stage" in decision.fields:
+        about["stage"] = decision.stage
+    return _Seen(decision, book.sealer, cells, about, book.state)
+
+
+def _nobody(setting: Setting, request: Request) -> _Seen:
+    return _Seen(decide(setting.policy, NOBODY, request, setting.clock()), None, {}, {}, NOBODY)
+
+
+def _visible(cells: list[Cell], grant: Grant) -> list[Cell]:
+    if not grant.spans:
+        return cells
+    return [cell for cell in cells if any(first <= cell.index <= last for first, last in grant.spans)]
+
+
+def _entry(decision: Decision, request: Request, by: str, book: Book) -> Read:
+    return Read(
+        at=decision.at,
+        by=by,
+        policy=decision.policy,
+        purpose=decision.purpose,
+        fields=tuple(decision.fields),
+        withheld=tuple(decision.withheld),
+        basis=decision.basis,
+        channel=request.channel,
+        seen=book.state.length,
+    )
+
+
+def _queue_read(setting: Setting, book: Book, decision: Decision, request: Request, by: str) -> None:
+    said = _entry(decision, request, by, book)
+    key = ("read", by, said.purpose, said.fields, said.policy, said.seen, said.channel)
+    setting.queue(book.stream, key, said, _one_more)
+
+
+def _queue_refusal(
+    setting: Setting, book: Book, decision: Decision, verb: str, by: str, request: Request
+) -> None:
+    """A refusal is counted, not written at once: nobody can lock or grow a stream by asking."""
+    if book.head is None or not book.state.known:
+        return
+    code = decision.codes[0]
+    said = Refusal(
+        at=decision.at,
+        by=by,
+        policy=decision.policy,
+        verb=verb,
+        purpose=decision.purpose,
+        code=code,
+        channel=request.channel,
+        first=decision.at,
+    )
+    setting.queue(book.stream, (verb, by, said.purpose, code, said.channel, said.policy), said, _one_more)
+
+
+def _one_more(old: Event, new: Event) -> Event:
+    if isinstance(old, (Read, Refusal)) and isinstance(new, (Read, Refusal)):
+        return replace(old, at=new.at, count=old.count + new.count)
+    return new
+
+
+def _open(setting: Setting, seen: _Seen) -> tuple[dict[str, Any], dict[str, Reason]]:
+    """Open the values that may be seen, each alone; what does not open is not shown."""
+    values: dict[str, Any] = {}
+    withheld = dict(seen.decision.withheld)
+    policy = setting.policy
+    for name, grant in seen.decision.fields.items():
+        if name in seen.about:
+            values[name] = coarse(seen.about[name], grant)
+            continue
+        field = policy.fields.get(name)
+        if field is None or field.source:
+            continue
+        opened = _opened(seen, name, grant, policy)
+        if field.type == "list":
+            values[name] = coarse(tuple(_item(each) for each in opened), grant)
+        elif opened:
+            values[name] = coarse(loaded(field, opened[-1].value), grant)
+        else:
+            withheld[name] = reason("field.absent")
+    return values, withheld
+
+
+def _opened(seen: _Seen, name: str, grant: Grant, policy: Policy) -> list[Value]:
+    if seen.sealer is None:
+        return []
+    found = [open_cell(seen.sealer, name, cell) for cell in seen.cells.get(name, ())]
+    if not grant.by_item:
+        return found
+    purpose, state, at = policy.purposes[seen.decision.purpose], seen.state, seen.decision.at
+    return [each for each in found if kept_until(purpose, state, each.at) > at]
+
+
+def _item(value: Value) -> Any:
+    content = value.value if isinstance(value.value, dict) else {"value": value.value}
+    return MappingProxyType({**content, "at": value.at})
+
+
+def coarse(value: Any, grant: Grant) -> Any:
+    """Return *value* as precise as *grant* allows."""
+    return coarsen(value, grant.precision) if grant.precision else value
+
+
+def _fetch(
+    setting: Setting, seen: _Seen, ref: str, values: dict[str, Any], withheld: dict[str, Reason]
+) -> Flow[None]:
+    """Ask the host's sources, after the read is in the ledger."""
+    wanted: dict[str, list[str]] = {}
+    for name in seen.decision.fields:
+        field = setting.policy.fields.get(name)
+        if field is not None and field.source:
+            wanted.setdefault(field.source, []).append(name)
+    for source, names in wanted.items():
+        if source not in setting.sources:
+            withheld |= {name: reason("source.absent", source) for name in names}
+            continue
+        try:
+            found = yield from effects.call(setting.sources[source].fetch, ref, tuple(names))
+        except Exception as error:
+            raise SourceError(
+                f"the source failed ({type(error).__name__})", place=f"source `{source}`", remedy="see its own log"
+            ) from None
+        for name in names:
+            if name in found and found[name] is not None:
+                values[name] = coarse(found[name], seen.decision.fields[name])
+            else:
+                withheld[name] = reason("field.absent")
+
+
+def history(setting: Setting, ref: str, *, after: int | None = None, limit: int = 200) -> Flow[History]:
+    """Tell the customer's story from entry *after* on, in plain words and without values."""
+    book = yield from peek(setting, ref)
+    if setting.shared.queued.get(book.stream):
+        yield from effects.submit(Job(book.stream, lambda _: None, flush=True))
+        book = yield from peek(setting, ref)
+    lines: list[Line] = []
+    position = after or 0
+    most = max(1, min(limit, MOST_LINES))
+    while len(lines) < most and book.head is not None:
+        page = yield from effects.entries(book.stream, position, most - len(lines))
+        if not page:
+            break
+        for entry in page:
+            position = entry.index
+            line = _line(setting, book, entry.index, entry.body)
+            if line is not None:
+                lines.append(line)
+    length = 0 if book.head is None else book.head.length
+    done = position >= length
+    return History(lines=tuple(lines), complete=done, next_after=None if done else position)
+
+
+def _line(setting: Setting, book: Book, index: int, body: bytes | None) -> Line | None:
+    if body is None:
+        return None  # a later entry says what was forgotten
+    try:
+        event = open_entry(book, body).event
+    except SealBroken:
+        if book.state.erased is not None:
+            return None
+        raise
+    except Exception:
+        if book.state.erased is not None and book.sealer is None:
+            return None
+        raise
+    if confidential(event, setting.policy, setting.clock()):
+        return None
+    return Line.of(index, event, setting.policy)
+
+
+__all__ = ["check_request", "history", "may", "read"]

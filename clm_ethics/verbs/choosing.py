@@ -1,0 +1,180 @@
+"""Choosing an offer: decided, the contact reserved and recorded before the answer leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import attrs
+
+from ..errors import UsageError
+from ..ethics import Level, Offer, Pick, pick
+from ..flows.book import open_cell
+from ..flows.setting import NOBODY
+from ..model.events import Cancelled, Chosen, Refusal, Sent
+from ..policy import Request, decide
+from ..policy.typed import loaded
+from .asking import _one_more, check_request
+from .common import check_actor, Repeated, key_bytes, moved, need_living, on_customer, past_entry, repeated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..flows import Book, Flow, Setting
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Reserved:
+    """What ``choose`` decided; the shells wrap it as ``Choice``."""
+
+    pick: Pick
+    index: int
+    to: Any = None
+
+
+class _Told(NamedTuple):
+    pick: Pick
+    index: int
+    to: Any
+
+
+def choose(
+    setting: Setting, ref: str, offers: Iterable[Offer], *, channel: str, by: str | None = None, key: str | None = None
+) -> Flow[Reserved]:
+    """Choose the best of *offers* that is lawful and decent on *channel*, and reserve the contact."""
+    by = check_actor(by, setting.acting, "choose")
+    policy = setting.policy
+    policy.channel(channel)
+    listed = tuple(offers)
+    for offer in listed:
+        check_request(policy, offer.purpose, (*offer.uses, *offer.segment), channel)
+
+    def tell(book: Book) -> _Told | Repeated:
+        mine = key_bytes(book, "choose", key, _content(listed, channel)) if book.sealer is not None else b""
+        before = repeated(book, mine, "choose")
+        if before is not None:
+            return before
+        found = pick(policy, book.state, listed, channel=channel, at=book.now(), sources=frozenset(setting.sources), actor=by)
+        if not found or found.offer is None:
+            _queue(setting, book, found, listed, channel, by)
+            return _Told(found, 0, None)
+        event = Chosen(
+            at=book.now(),
+            by=by,
+            policy=policy.hash,
+            key=mine,
+            offer=found.offer.name,
+            purpose=found.offer.purpose,
+            channel=channel,
+            level=found.level.value,
+            uses=tuple(found.uses),
+            stated=_stated(found.offer),
+            counts=found.counts,
+            since=found.since,
+        )
+        written = book.append(moved(setting, book, event))
+        return _Told(found, written.index, _address(setting, book, channel, found))
+
+    def nobody() -> _Told:
+        return _Told(pick(policy, NOBODY, listed, channel=channel, at=setting.clock()), 0, None)
+
+    told = yield from on_customer(setting, ref, tell, nobody)
+    if isinstance(told, Repeated):
+        return (yield from _again(setting, ref, told.index, listed, channel))
+    return Reserved(pick=told.pick, index=told.index, to=told.to)
+
+
+def _content(offers: Sequence[Offer], channel: str) -> Any:
+    return [channel, [[offer.name, offer.purpose, sorted(offer.uses)] for offer in offers]]
+
+
+def _stated(offer: Offer) -> dict[str, str]:
+    """What the host states about the offer, and is held to."""
+    return {
+        name: str(value)
+        for name, value in (
+            ("pressure", offer.pressure),
+            ("personal_price", offer.personal_price or ""),
+            ("disclosed", offer.disclosed or ""),
+        )
+        if value
+    }
+
+
+def _address(setting: Setting, book: Book, channel: str, found: Pick) -> Any:
+    """Return the address of the chosen channel, and of no other."""
+    address = setting.policy.channels[channel].address
+    if not address or found.decision is None or book.sealer is None:
+        return None
+    cells = book.cells(address)
+    if not cells:
+        return None
+    return loaded(setting.policy.fields[address], open_cell(book.sealer, address, cells[-1]).value)
+
+
+def _queue(
+    setting: Setting, book: Book, found: Pick, offers: Sequence[Offer], channel: str, by: str
+) -> None:
+    if book.head is None or not book.state.known:
+        return
+    for offer in offers:
+        reasons = found.withheld.get(offer.name, ())
+        code = reasons[0].code if reasons else "none"
+        said = Refusal(
+            at=book.now(),
+            by=by,
+            policy=setting.policy.hash,
+            verb="choose",
+            purpose=offer.purpose,
+            code=code,
+            channel=channel,
+            first=book.now(),
+        )
+        setting.queue(book.stream, ("choose", by, offer.purpose, code, channel), said, _one_more)
+
+
+def _again(setting: Setting, ref: str, index: int, offers: Sequence[Offer], channel: str) -> Flow[Reserved]:
+    """The same choice was made before: tell it again, as far as it may still be told."""
+    _, past = yield from past_entry(setting, ref, index)
+    event = past.event
+    offer = next((each for each in offers if isinstance(event, Chosen) and each.name == event.offer), None)
+    if offer is None:
+        raise UsageError("the key belongs to another choice", place="choose(key=)")
+
+    def look(book: Book) -> _Told:
+        decision = decide(setting.policy, book.state, Request(offer.purpose, None, channel), book.now())
+        found = Pick(
+            offer=offer,
+            level=Level(event.level),
+            channel=channel,
+            withheld={},
+            decision=decision,
+            uses=event.uses,
+            counts=event.counts,
+            since=event.since or event.at,
+        )
+        return _Told(found, index, _address(setting, book, channel, found) if decision else None)
+
+    told = yield from on_customer(setting, ref, look)
+    return Reserved(pick=told.pick, index=index, to=told.to)
+
+
+def resolve(setting: Setting, ref: str, index: int, *, by: str | None = None, sent: bool) -> Flow[None]:
+    """Say that the choice of entry *index* was sent, or cancelled; the same said twice is fine.
+
+    Sending is decided again: since the choice the customer may have said no.
+    """
+    by = check_actor(by, setting.acting, "resolve")
+    verb = "sent" if sent else "cancelled"
+
+    def tell(book: Book) -> None:
+        need_living(book, verb)
+        contact = next((each for each in book.state.contacts if each.index == index), None)
+        if contact is not None and contact.sent:
+            if not sent:
+                raise UsageError("the choice has been sent", place="cancelled")
+            return
+        said = Sent if sent else Cancelled
+        event = said(at=book.now(), by=by, policy=setting.policy.hash, choice=index)
+        book.append(moved(setting, book, event))
+
+    yield from on_customer(setting, ref, tell)

@@ -1,0 +1,261 @@
+"""What every verb needs: finding the customer, checking the caller, idempotent repetition."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from ..errors import Denied, KeyReused, UnknownCustomer, UsageError
+from ..flows import KEYS, act, effects, look
+from ..flows.book import Book, Written
+from ..flows.setting import NOBODY
+from ..ledger import record as codec
+from ..lifecycle import on_event
+from ..model.events import Event, from_record
+from ..model.fold import KEY_RECORD
+from ..model.times import aware
+from ..policy.decide import effective_moves
+from ..policy.decision import Decision, Reason, Verdict
+from ..vault.normalise import normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from ..flows import Flow, Setting
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Event)
+
+LONGEST_REF = 512
+"""Most characters of a customer reference, an actor and an idempotency key."""
+REF = "ref"
+"""The pseudo-field whose look-up token leads to a customer's claim."""
+CLOCK_SLACK = timedelta(minutes=5)
+"""How far ``at=`` may lie in the future: clocks of two hosts differ."""
+
+
+class Repeated(NamedTuple):
+    """The same telling was made before, as entry *index*."""
+
+    index: int
+
+
+class _Stale(Exception):  # noqa: N818  (never leaves this module)
+    """A remembered way led to a stream that is not a living customer's."""
+
+
+def check_actor(by: str | None, acting: str | None, verb: str) -> str:
+    """Return the actor: ``by=``, or the steward's default; ``UsageError`` without either."""
+    actor = by if by is not None else acting
+    if not actor or not isinstance(actor, str) or len(actor) > LONGEST_REF:
+        raise UsageError(
+            "no actor", place=verb, remedy="pass by=..., or use steward.acting(...): who does it stands in the ledger"
+        )
+    return sys.intern(actor)
+
+
+def check_ref(ref: object) -> str:
+    """Return the host's reference, or raise ``UsageError``; the reference itself is not shown."""
+    if not isinstance(ref, str) or not ref.strip() or len(ref) > LONGEST_REF:
+        raise UsageError(
+            "a customer reference is a text of 1 to 512 characters", place="customer", remedy="pass str(id)"
+        )
+    return ref
+
+
+def check_happened(at: datetime | None, now: datetime, verb: str) -> datetime | None:
+    """Return ``at=`` in UTC; a time in the future is a ``UsageError``."""
+    if at is None:
+        return None
+    happened = aware(at, f"{verb}(at=)")
+    if happened > now + CLOCK_SLACK:
+        raise UsageError("it has not happened yet", place=f"{verb}(at=)", remedy="record it when it has")
+    return happened
+
+
+def token_of(setting: Setting, field: str, text: str) -> bytes:
+    """Return the look-up token of *text* in *field*: the reference, or a look-up field."""
+    kind = "plain" if field == REF else setting.policy.fields[field].lookup
+    return setting.tenant_keys.token(field, normalise(kind, text))
+
+
+def tombstone_of(setting: Setting, field: str, text: str) -> bytes:
+    """Return the token under which the erasure register knows *text* of *field*."""
+    kind = "plain" if field == REF else setting.policy.fields[field].lookup
+    return setting.tenant_keys.tombstone(field, normalise(kind, text))
+
+
+class Tombstone(msgspec.Struct, frozen=True, array_like=True):
+    """What a head of the erasure register says.
+
+    Attributes:
+        stream: the erased customer's stream.
+        at: when the erasure was asked for (microseconds, UTC).
+        done: it has come to its end.
+        tokens: the register's own heads and the claim of the same customer.
+        claim: the look-up token of the reference.
+    """
+
+    stream: bytes
+    at: int
+    done: bool = False
+    tokens: tuple[bytes, ...] = ()
+    claim: bytes = b""
+
+
+_tombstones = msgspec.msgpack.Decoder(Tombstone)
+
+
+def read_tombstone(state: bytes | None) -> Tombstone:
+    """Read a head of the register."""
+    return _tombstones.decode(state or b"")
+
+
+def locate(setting: Setting, ref: str) -> Flow[tuple[bytes | None, bool]]:
+    """Return the stream that *ref* leads to, and whether that way was only remembered.
+
+    A reference without a claim is looked up in the erasure register.
+    """
+    token = token_of(setting, REF, ref)
+    remembered = setting.remembered_ref(token)
+    if remembered is not None:
+        return remembered, True
+    claim = yield from effects.load_one(token)
+    if claim is not None and claim.state:
+        setting.remember_ref(token, claim.state)
+        return claim.state, False
+    stone = yield from effects.load_one(tombstone_of(setting, REF, ref), KEYS)
+    return (None if stone is None else read_tombstone(stone.state).stream), False
+
+
+def on_customer(
+    setting: Setting, ref: str, function: Callable[[Book], T], absent: Callable[[], T] | None = None
+) -> Flow[T]:
+    """Run *function* on the customer's book through the committer.
+
+    *absent* answers for who was never enrolled; without it ``UnknownCustomer`` is raised.
+    """
+    stream, remembered = yield from locate(setting, ref)
+
+    def living(book: Book) -> T:
+        if remembered and (not book.state.known or book.state.erased is not None):
+            raise _Stale
+        return function(book)
+
+    if stream is not None:
+        try:
+            return (yield from act(setting, stream, living))
+        except _Stale:
+            setting.forget_ref(token_of(setting, REF, ref))
+            return (yield from on_customer(setting, ref, function, absent))
+    if absent is None:
+        raise unknown()
+    return absent()
+
+
+def peek(setting: Setting, ref: str) -> Flow[Book]:
+    """Open the customer's book to look at it; a book of nobody's if there is none."""
+    stream, remembered = yield from locate(setting, ref)
+    if stream is None:
+        return Book(setting, b"\x00", None, NOBODY, None)
+    book = yield from look(setting, stream)
+    if remembered and (not book.state.known or book.state.erased is not None):
+        setting.forget_ref(token_of(setting, REF, ref))
+        return (yield from peek(setting, ref))
+    return book
+
+
+def unknown() -> UnknownCustomer:
+    """Return the error for a command about nobody."""
+    return UnknownCustomer("no such customer", place="customer", remedy="enroll(...) first")
+
+
+def need_living(book: Book, verb: str) -> None:
+    """Raise ``UnknownCustomer`` unless *book* is a living customer's."""
+    if book.state.erased is not None:
+        raise UnknownCustomer(
+            "the customer has been erased", place=verb, remedy="enroll(..., again=True) by their own wish"
+        )
+    if not book.state.known:
+        raise unknown()
+
+
+def moved(setting: Setting, book: Book, event: E, *, on: str = "") -> E:
+    """Return *event* with the changes of stage that have come due, and the one that *on* brings."""
+    policy = setting.policy
+    moves = effective_moves(policy, book.state, event.at)
+    if on:
+        stage = moves[-1].stage if moves else book.state.stage
+        brought = on_event(policy.lifecycle, stage, on, event.at)
+        moves = moves if brought is None else (*moves, brought)
+    return replace(event, moves=moves) if moves else event
+
+
+def key_bytes(book: Book, scope: str, key: str | None, content: Any) -> bytes:
+    """Return the sixteen bytes that stand for an idempotency key and its content, or nothing."""
+    if key is None:
+        return b""
+    if not isinstance(key, str) or not key or len(key) > LONGEST_REF:
+        raise UsageError("an idempotency key is a text of 1 to 512 characters", place=f"{scope}(key=)")
+    sealer = book.need_sealer()
+    said = msgspec.json.encode(content, order="sorted")
+    return sealer.mac(f"key\n{scope}\n{key}".encode())[:8] + sealer.mac(b"content\n" + said)[:8]
+
+
+def repeated(book: Book, key: bytes, scope: str) -> Repeated | None:
+    """Say whether the same telling was made before; ``KeyReused`` if its content was another."""
+    if not key:
+        return None
+    keys = book.state.keys
+    for start in range(0, len(keys), KEY_RECORD):
+        if keys[start : start + 8] == key[:8]:
+            if keys[start + 8 : start + 16] != key[8:]:
+                raise KeyReused(
+                    "the key was used before, with other content",
+                    place=f"{scope}(key=)",
+                    remedy="give each telling a key of its own",
+                )
+            return Repeated(int.from_bytes(keys[start + 16 : start + KEY_RECORD], "big"))
+    return None
+
+
+def refuse(decision: Decision, reasons: tuple[Reason, ...], verb: str) -> Denied:
+    """Return the error for a command that *decision* would allow but for *reasons*."""
+    verdict = Verdict.DENY if decision else decision.verdict
+    return Denied(replace(decision, verdict=verdict, reasons=reasons), place=verb)
+
+
+class Past(NamedTuple):
+    """An entry that was written earlier, opened."""
+
+    body: bytes
+    salt: bytes
+    record: bytes
+    event: Any
+
+
+def past_entry(setting: Setting, ref: str, index: int) -> Flow[tuple[bytes, Past]]:
+    """Return the customer's stream and the opened entry *index*."""
+    book = yield from peek(setting, ref)
+    found = yield from effects.entries(book.stream, index - 1, 1)
+    if not found or found[0].index != index or found[0].body is None:
+        raise UnknownCustomer("the entry has been forgotten", place=f"entry {index}")
+    return book.stream, open_entry(book, found[0].body)
+
+
+def open_entry(book: Book, body: bytes) -> Past:
+    """Open the *body* of an entry."""
+    entry = codec.parse(body)
+    plain = entry.sealed if entry.clear else book.need_sealer().open_entry(entry.header, entry.sealed)
+    salt, record = codec.split(plain)
+    return Past(body, salt, record, from_record(record))
+
+
+def written_past(written: Written, event: Event) -> Past:
+    """Return a fresh entry in the form of an old one."""
+    return Past(written.body, written.salt, written.record, event)

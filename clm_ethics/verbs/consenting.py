@@ -1,0 +1,341 @@
+"""Yes and no: grant, refuse, withdraw, object, restrict. A no never fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import replace
+
+from ..errors import UsageError
+from ..ledger.receipt import Effect, Receipt, make_receipt
+from ..model.events import (
+    Event,
+    Granted,
+    Objected,
+    Refused,
+    Removed,
+    Restricted,
+    RestrictionLifted,
+    Swept,
+    Withdrawn,
+)
+from ..model.fold import fold
+from ..policy import Request, decide
+from ..policy.policy import FIRM
+from ..policy.values import Basis
+from .collecting import check_shown
+from .common import (
+    check_actor,
+    Past,
+    Repeated,
+    check_happened,
+    key_bytes,
+    locate,
+    moved,
+    need_living,
+    on_customer,
+    past_entry,
+    repeated,
+    written_past,
+)
+from .flooring import raise_floor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from ..flows import Book, Flow, Setting
+    from ..policy import Policy
+    from ..policy.values import Purpose
+
+GIVEN_BY = ("subject", "guardian")
+"""Who may say yes."""
+LONGEST_TEXT = 500
+"""Most characters of a ground, a reason or a piece of evidence."""
+
+
+class _Done(NamedTuple):
+    past: Past
+    effect: Effect
+
+
+def grant(
+    setting: Setting,
+    ref: str,
+    purpose: str,
+    *,
+    shown: str,
+    by: str | None = None,
+    explicit: Iterable[str] = (),
+    channels: Iterable[str] = (),
+    given_by: str = "subject",
+    evidence: str | None = None,
+    at: datetime | None = None,
+    key: str | None = None,
+) -> Flow[Receipt]:
+    """Record a yes to *purpose*, to the clause that the notice *shown* showed."""
+    by = check_actor(by, setting.acting, "grant")
+    policy = setting.policy
+    wanted = policy.purpose(purpose)
+    now = setting.clock()
+    happened = check_happened(at, now, "grant")
+    named, on = _check_grant(policy, wanted, shown, explicit, channels, given_by)
+    content = [purpose, shown, named, on, given_by, evidence]
+
+    def tell(book: Book) -> _Done | Repeated:
+        need_living(book, "grant")
+        mine = key_bytes(book, "grant", key, content)
+        before = repeated(book, mine, "grant")
+        if before is not None:
+            return before
+        learnt = book.now()
+        said = Granted(
+            at=learnt,
+            by=by,
+            happened=happened,
+            policy=policy.hash,
+            key=mine,
+            purpose=purpose,
+            clause=policy.clauses[purpose],
+            shown=shown,
+            until=None if wanted.consent_expires is None else wanted.consent_expires.after(happened or learnt),
+            explicit=named,
+            channels=on,
+            given_by=given_by,
+            evidence=_evidence(book, evidence),
+        )
+        # Whether this person may give it is asked of the decision itself (Art. 8 GDPR).
+        answer = decide(policy, fold([said], book.state), Request(purpose, ()), learnt)
+        if book.state.restored or "consent.guardian_needed" in answer.codes or "law.prohibited" in answer.codes:
+            answer.require()
+        return _append(setting, book, said, Effect(holds=True, text="the customer agreed"))
+
+    return (yield from _receipt(setting, ref, "granted", tell))
+
+
+def _check_grant(
+    policy: Policy,
+    purpose: Purpose,
+    shown: str,
+    explicit: Iterable[str],
+    channels: Iterable[str],
+    given_by: str,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if Basis.CONSENT not in purpose.all_bases:
+        raise UsageError(
+            f"`{purpose.name}` does not rest on consent",
+            place="grant",
+            remedy="its bases are " + ", ".join(sorted(purpose.all_bases)),
+        )
+    if purpose.name not in check_shown(policy, shown, "grant"):
+        raise UsageError(
+            "the notice does not show this purpose",
+            place="grant(shown=)",
+            remedy=f"render steward.notice({purpose.name!r}) and send its id back",
+        )
+    if given_by not in GIVEN_BY:
+        raise UsageError("a yes comes from the subject or a guardian", place="grant(given_by=)")
+    named = tuple(sorted(set(explicit)))
+    for name in named:
+        if name not in purpose.explicit and name not in purpose.processing:
+            raise UsageError(
+                f"`{purpose.name}` asks for no explicit yes to it",
+                place="grant(explicit=)",
+                remedy="the policy names such fields under `explicit`",
+            )
+    on = tuple(sorted(set(channels)))
+    for name in on:
+        policy.channel(name)
+        if name not in purpose.channels:
+            raise UsageError(f"`{purpose.name}` does not use this channel", place="grant(channels=)")
+    return named, on
+
+
+def _evidence(book: Book, evidence: str | None) -> str:
+    """Evidence may quote the customer: the entry keeps a keyed hash of it, the host the evidence."""
+    if evidence is None:
+        return ""
+    if not isinstance(evidence, str) or len(evidence) > LONGEST_TEXT:
+        raise UsageError(f"evidence is a text of at most {LONGEST_TEXT} characters", place="grant(evidence=)")
+    return book.need_sealer().mac(b"evidence\n" + evidence.encode()).hex()
+
+
+def refuse(
+    setting: Setting, ref: str, purpose: str, *, by: str | None = None, at: datetime | None = None, key: str | None = None
+) -> Flow[Receipt]:
+    """Record a no to *purpose*."""
+    by = check_actor(by, setting.acting, "refuse")
+    wanted = setting.policy.purpose(purpose)
+    consent = Basis.CONSENT in wanted.all_bases
+    said = Refused(at=setting.clock(), by=by, purpose=purpose) if consent else _objected(setting, wanted, by)
+    return (yield from _no(setting, ref, said, wanted, "refused", at, key))
+
+
+def withdraw(
+    setting: Setting, ref: str, purpose: str, *, by: str | None = None, at: datetime | None = None, key: str | None = None
+) -> Flow[Receipt]:
+    """Record that a yes to *purpose* is taken back, in the legal form that fits its bases."""
+    by = check_actor(by, setting.acting, "withdraw")
+    wanted = setting.policy.purpose(purpose)
+    loose = wanted.all_bases - FIRM
+    said: Event
+    if Basis.CONSENT in loose or not loose:
+        said = Withdrawn(at=setting.clock(), by=by, purpose=purpose)
+    else:
+        said = _objected(setting, wanted, by)
+    return (yield from _no(setting, ref, said, wanted, "withdrawn", at, key))
+
+
+def object_to(
+    setting: Setting,
+    ref: str,
+    purpose: str,
+    *,
+    by: str | None = None,
+    ground: str | None = None,
+    at: datetime | None = None,
+    key: str | None = None,
+) -> Flow[Receipt]:
+    """Record an objection to *purpose* (Art. 21 GDPR)."""
+    by = check_actor(by, setting.acting, "object_to")
+    wanted = setting.policy.purpose(purpose)
+    said: Event = _objected(setting, wanted, by)
+    if wanted.all_bases - FIRM == {Basis.CONSENT} and not wanted.marketing:
+        said = Withdrawn(at=setting.clock(), by=by, purpose=purpose)  # what is objected to is a consent
+    elif ground is not None and len(ground) > LONGEST_TEXT:
+        raise UsageError(f"a ground has at most {LONGEST_TEXT} characters", place="object_to(ground=)")
+    return (yield from _no(setting, ref, said, wanted, "objected", at, key))
+
+
+def _objected(setting: Setting, purpose: Purpose, by: str) -> Objected:
+    return Objected(at=setting.clock(), by=by, purpose=purpose.name, marketing=purpose.marketing)
+
+
+def _no(
+    setting: Setting,
+    ref: str,
+    said: Event,
+    purpose: Purpose,
+    kind: str,
+    at: datetime | None,
+    key: str | None,
+) -> Flow[Receipt]:
+    happened = check_happened(at, setting.clock(), kind)
+
+    def tell(book: Book) -> _Done | Repeated:
+        need_living(book, kind)
+        mine = key_bytes(book, kind, key, [purpose.name])
+        before = repeated(book, mine, kind)
+        if before is not None:
+            return before
+        event = replace(said, at=book.now(), happened=happened, policy=setting.policy.hash, key=mine)
+        done = _append(setting, book, event, Effect())
+        _drop_derived(setting, book, purpose)
+        return done._replace(effect=_effect(setting, book, purpose))
+
+    receipt = yield from _receipt(setting, ref, kind, tell)
+    yield from raise_floor(setting, ref, receipt.index)
+    return receipt
+
+
+def _effect(setting: Setting, book: Book, purpose: Purpose) -> Effect:
+    """Say whether the no ended the processing, and if not what would."""
+    answer = decide(setting.policy, book.state, Request(purpose.name, ()), book.now())
+    if not answer:
+        return Effect(holds=True, text="the processing has ended")
+    if answer.basis == Basis.CONTRACT.value:
+        text = "an open contract needs it; it ends when the contract does"
+    elif answer.basis == Basis.LEGAL_OBLIGATION.value:
+        text = f"a law obliges the controller ({purpose.law}); it ends when the law's time is over"
+    else:
+        text = "it rests on a basis that a no does not end; a restriction or an erasure does"
+    return Effect(holds=False, text=text)
+
+
+def _drop_derived(setting: Setting, book: Book, purpose: Purpose) -> None:
+    """What was derived under a purpose goes with it (the values, not that they existed)."""
+    gone = []
+    for name, field in setting.policy.fields.items():
+        runs = book.state.fields.get(name, ())
+        if field.derived_from and runs and all(run.purpose == purpose.name for run in runs):
+            book.drop_values(name)
+            gone.append(Removed(field=name, why="withdrawn"))
+    if gone:
+        only_noes = book.only_noes
+        book.append(Swept(at=book.now(), by="clm_ethics", policy=setting.policy.hash, removed=tuple(gone)))
+        book.only_noes = only_noes
+
+
+def restrict(
+    setting: Setting, ref: str, *, by: str | None = None, reason: str, at: datetime | None = None, key: str | None = None
+) -> Flow[Receipt]:
+    """Restrict the processing (Art. 18 GDPR); the reason is kept in the sealed state alone."""
+    by = check_actor(by, setting.acting, "restrict")
+    if not isinstance(reason, str) or not reason or len(reason) > LONGEST_TEXT:
+        raise UsageError(f"a reason is a text of 1 to {LONGEST_TEXT} characters", place="restrict(reason=)")
+    happened = check_happened(at, setting.clock(), "restrict")
+
+    def tell(book: Book) -> _Done | Repeated:
+        need_living(book, "restrict")
+        mine = key_bytes(book, "restrict", key, [reason])
+        before = repeated(book, mine, "restrict")
+        if before is not None:
+            return before
+        event = Restricted(
+            at=book.now(), by=by, happened=happened, policy=setting.policy.hash, key=mine, reason=reason
+        )
+        text = "only storage, and what the customer agrees to from now on"
+        return _append(setting, book, event, Effect(holds=True, text=text))
+
+    receipt = yield from _receipt(setting, ref, "restricted", tell)
+    yield from raise_floor(setting, ref, receipt.index)
+    return receipt
+
+
+def lift_restriction(
+    setting: Setting, ref: str, *, by: str | None = None, at: datetime | None = None, key: str | None = None
+) -> Flow[Receipt]:
+    """End the restriction; the customer is to be told before (Art. 18(3) GDPR)."""
+    by = check_actor(by, setting.acting, "lift_restriction")
+    happened = check_happened(at, setting.clock(), "lift_restriction")
+
+    def tell(book: Book) -> _Done | Repeated:
+        need_living(book, "lift_restriction")
+        mine = key_bytes(book, "lift_restriction", key, [])
+        before = repeated(book, mine, "lift_restriction")
+        if before is not None:
+            return before
+        event = RestrictionLifted(
+            at=book.now(), by=by, happened=happened, policy=setting.policy.hash, key=mine
+        )
+        was = book.state.restriction is not None
+        text = "the processing is no longer restricted" if was else "nothing was restricted"
+        return _append(setting, book, event, Effect(holds=was, text=text))
+
+    return (yield from _receipt(setting, ref, "lifted", tell))
+
+
+def _append(setting: Setting, book: Book, event: Event, effect: Effect) -> _Done:
+    event = moved(setting, book, event)
+    book.remark = True
+    return _Done(written_past(book.append(event), event), effect)
+
+
+def _receipt(setting: Setting, ref: str, kind: str, tell: Callable[[Book], Any]) -> Flow[Receipt]:
+    """Run *tell*, and sign a receipt of its entry: the new one, or the one it repeats."""
+    done = yield from on_customer(setting, ref, tell)
+    if isinstance(done, Repeated):
+        stream, past = yield from past_entry(setting, ref, done.index)
+        effect = Effect(holds=True, text="it was said before")
+    else:
+        found, _ = yield from locate(setting, ref)
+        stream, past, effect = found or b"", done.past, done.effect
+    return make_receipt(
+        kind,
+        stream,
+        past.body,
+        salt=past.salt,
+        record=past.record,
+        signer=setting.tenant_keys.receipt_signer(),
+        effect=effect,
+    )

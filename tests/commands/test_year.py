@@ -1,0 +1,172 @@
+"""A small year from a CSV file, through the command line: told, killed, gone on with, verified."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from clm_ethics.commands import main
+
+PEOPLE = 6
+WEEKS = 30
+
+
+@pytest.fixture(scope="module")
+def sales(tmp_path_factory):
+    """Half a year of six people, one of whom stays away for long."""
+    path = tmp_path_factory.mktemp("sales") / "sales.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["who", "day", "total"])
+        for week in range(WEEKS):
+            for person in range(PEOPLE):
+                if person != 1 or week < 4 or week > 24:
+                    day = date(2025, 1, 6) + timedelta(weeks=week, days=person)
+                    table.writerow([f"p-{person}", day.isoformat(), f"{10 + person}.50"])
+    return path
+
+
+def words(sales, file, *more):
+    """Return the words that call the tour on *sales*."""
+    columns = ["--customer", "who", "--date", "day", "--amount", "total"]
+    return ["tour", "--transactions", str(sales), *columns, "--file", str(file), "--seed", "3", *more]
+
+
+@pytest.fixture(scope="module")
+def year(sales, tmp_path_factory):
+    """A finished tour: its ledger file."""
+    file = tmp_path_factory.mktemp("year") / "shop.db"
+    assert 0 == main(words(sales, file, "--json"))
+    return file
+
+
+def asked(capsys, *words):
+    """Run a command with --json; return exit code and document."""
+    capsys.readouterr()
+    code = main([*words, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_the_tour_tells_every_basket_and_verifies(year, sales, capsys):
+    """All baskets of the file are in the ledger, and the ledger verifies."""
+    code, document = asked(capsys, *words(sales, year))
+
+    assert 0 == code
+    assert document["verified"]
+    assert [] == document["faults"]
+    assert document["weeks"] == document["total"]
+    rows = sum(1 for _ in sales.open(encoding="utf-8")) - 1
+    assert rows >= document["figures"]["told"]["basket"] > 0.7 * rows
+    assert document["figures"]["points"]
+
+
+def test_running_it_again_tells_nothing_twice(year, sales, capsys):
+    """A finished tour says so; figures and ledger stay as they are."""
+    _, first = asked(capsys, *words(sales, year))
+    capsys.readouterr()
+    _, second = asked(capsys, *words(sales, year))
+
+    assert first["figures"] == second["figures"]
+    assert first["checked"] == second["checked"]
+
+
+def test_stages_move(year, sales, capsys):
+    """Whoever stays away for weeks leaves the stage of customers."""
+    _, document = asked(capsys, *words(sales, year))
+    stages = {stage for point in document["figures"]["points"] for stage in point["stages"]}
+
+    assert {"customer", "at_risk", "churned"} <= stages
+
+
+def test_another_seed_on_the_same_file_is_refused(year, sales, capsys):
+    """A file holds one tour."""
+    code, document = asked(capsys, *words(sales, year), "--seed", "4")
+
+    assert 2 == code
+    assert "another seed" in document["what"]
+
+
+def test_verify_says_what_it_looked_at(year, capsys):
+    """A ledger in order ends with 0, and with how much was checked."""
+    code, document = asked(capsys, "verify", "--file", str(year))
+
+    assert 0 == code
+    assert document["verified"]
+    assert document["checked"]["entries"] > 100
+
+
+def test_a_story_is_told_with_reasons_and_without_values(year, capsys):
+    """A story names events, answers and reasons; no value of the person is printed."""
+    code = main(["explain", "p-2", "--file", str(year)])
+    out, _ = capsys.readouterr()
+
+    assert 0 == code
+    assert "recommendations" in out
+    assert "example.org" not in out
+    assert "Example Street" not in out
+    assert "12.50" not in out
+
+
+def test_an_unknown_customer_is_a_no(year, capsys):
+    """Nobody's story ends with 1."""
+    code, document = asked(capsys, "explain", "nobody", "--file", str(year))
+
+    assert 1 == code
+    assert not document["known"]
+
+
+def test_a_tour_that_is_killed_goes_on(sales, tmp_path, capsys):
+    """Killed at any moment, and called again, a tour ends as if nothing had happened."""
+    file = tmp_path / "shop.db"
+    command = [sys.executable, "-m", "clm_ethics", *words(sales, file)]
+    for lines in (1, 4, 9):
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        ) as process:
+            seen = 0
+            for line in process.stderr:
+                seen += line.startswith("week")
+                if seen == lines:
+                    process.send_signal(signal.SIGKILL)
+                    break
+            process.stderr.read()
+        assert -signal.SIGKILL == process.returncode
+    code, document = asked(capsys, *words(sales, file))
+
+    assert 0 == code
+    assert document["verified"]
+    assert document["runs"] == 4
+
+
+def test_an_altered_file_is_found(year, tmp_path, capsys):
+    """A byte changed behind the library's back ends with 1 and a fault."""
+    import shutil
+    import sqlite3
+
+    copy = tmp_path / "shop.db"
+    shutil.copytree(year.parent, tmp_path, dirs_exist_ok=True)
+    connection = sqlite3.connect(copy)
+    table = connection.execute(
+        "select name from sqlite_master where type = 'table' and name like '%entr%'"
+    ).fetchone()[0]
+    connection.execute(
+        f"update {table} set body = substr(body, 1, 40) || x'00' || substr(body, 42) "
+        f"where rowid in (select rowid from {table} where body is not null limit 1)"
+    )
+    connection.commit()
+    connection.close()
+    code, document = asked(capsys, "verify", "--file", str(copy))
+
+    assert 1 == code
+    assert document["faults"]
