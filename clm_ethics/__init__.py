@@ -5,6 +5,7 @@ One policy, one steward, one customer handle: ``Policy``, ``Steward``, ``Custome
 ``grant``, ``withdraw``, ``erase`` ...) appends an event to the customer's own stream.
 """
 
+from .customer import AsyncCustomer, Choice, Customer
 from .errors import (
     AlreadyEnrolled,
     Busy,
@@ -22,7 +23,7 @@ from .errors import (
 )
 from .ethics import Level, Offer
 from .policy import Decision, Policy
-from .steward import AsyncCustomer, AsyncSteward, Choice, Customer, Steward
+from .steward import AsyncSteward, Steward
 from .vault.keys import FileKeys, Keys
 from .verbs.views import View
 

@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+MOST_LISTED = 12
+"""Most names that an error lists."""
+LONGEST_SHOWN = 40
+"""Most characters of a caller's name that an error shows."""
+
+
 class ClmError(Exception):
     """The root: something went wrong, at a *place*, and a *remedy* is known.
 
@@ -111,7 +117,9 @@ class Denied(ClmError):
     def __init__(self, answer: Any, *, place: str = "") -> None:
         self.answer = answer
         reasons = "; ".join(str(reason) for reason in getattr(answer, "reasons", ()))
-        super().__init__(reasons or "denied", place=place, remedy="answer.explain() says what would change it")
+        super().__init__(
+            reasons or "denied", place=place, remedy="answer.explain() says what would change it"
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (ClmError, (self.what,))
@@ -205,11 +213,11 @@ def nearest(kind: str, name: str, known: Iterable[str]) -> str:
         return "did you mean " + " or ".join(f"`{each}`" for each in close) + "?"
     if not names:
         return f"the policy declares no {kind}"
-    listed = ", ".join(f"`{each}`" for each in names[:12])
-    return f"declared are {listed}" + (", ..." if len(names) > 12 else "")
+    listed = ", ".join(f"`{each}`" for each in names[:MOST_LISTED])
+    return f"declared are {listed}" + (", ..." if len(names) > MOST_LISTED else "")
 
 
 def shorten(name: str) -> str:
     """Keep a name that a caller passed short and on one line: it may be a value by mistake."""
     printable = "".join(each if each.isprintable() else "?" for each in str(name))
-    return printable if len(printable) <= 40 else printable[:37] + "..."
+    return printable if len(printable) <= LONGEST_SHOWN else printable[: LONGEST_SHOWN - 3] + "..."

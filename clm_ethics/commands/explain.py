@@ -5,7 +5,7 @@ No value of the customer is printed: the story says what was collected, never wh
 
 from __future__ import annotations
 
-import argparse  # noqa: TC003
+import argparse
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,8 @@ from .words import moment, positive
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..customer import Customer
     from ..policy import Decision
-    from ..steward import Customer
     from ..transparency.story import Line
 
 PAGE = 500

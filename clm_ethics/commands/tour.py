@@ -7,7 +7,7 @@ command goes on.
 
 from __future__ import annotations
 
-import argparse  # noqa: TC003
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 

@@ -6,7 +6,7 @@ wrong.
 
 from __future__ import annotations
 
-import argparse  # noqa: TC003
+import argparse
 
 from . import where
 from .output import NO, YES, say, show

@@ -50,7 +50,7 @@ def _nothing(pick: Pick) -> Iterator[str]:
 
 def _something(pick: Pick, decision: Decision) -> Iterator[str]:
     name = "" if pick.offer is None else pick.offer.name
-    yield f"You see {name} on {pick.channel} because of this purpose: {pick.title} ({decision.purpose})."
+    yield f"You see {name} on {pick.channel} because of this purpose: {_purpose(pick, decision)}."
     since = "" if pick.agreed is None else f" on {pick.agreed:%Y-%m-%d}"
     yield f"{_RESTS[Basis(decision.basis)]}{since}."
     yield f"{_LEVELS[pick.level]}{_data(pick, decision)}."
@@ -58,6 +58,10 @@ def _something(pick: Pick, decision: Decision) -> Iterator[str]:
         yield "No more of your data was used, because:"
         yield from (f"  {_said(each)}" for each in pick.why_not_higher)
     yield _stop(pick, decision)
+
+
+def _purpose(pick: Pick, decision: Decision) -> str:
+    return f"{pick.title} ({decision.purpose})" if pick.title else decision.purpose
 
 
 def _data(pick: Pick, decision: Decision) -> str:
@@ -75,7 +79,7 @@ def _stop(pick: Pick, decision: Decision) -> str:
         how = "withdraw your consent, at any time and as easily as you gave it"
     else:
         how = "say no to this purpose, at any time and without a reason"
-    return f"To stop it, {how}, or write to {pick.contact}."
+    return f"To stop it, {how}{f', or write to {pick.contact}' if pick.contact else ''}."
 
 
 def _said(reason: Reason) -> str:

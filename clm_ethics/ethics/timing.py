@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 _MINUTE = timedelta(minutes=1)
 _DAY = 24 * 60
-_NEAR = 180
-"""Minutes before the end of quiet hours from which each minute is looked at: no clock is put
-forward or back by more."""
 _FAR = timedelta(days=2)
 """Who has no allowed minute within two days (somewhere it is always night) never has one."""
 _MOST_WAITS = 64
@@ -205,7 +202,10 @@ def _loud_again(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime)
             return when
         minute = _minute(zone, when)
         left = min((each.end - minute) % _DAY for each in windows if _within(each, minute))
-        when += max(left - _NEAR, 1) * _MINUTE
+        end = when + left * _MINUTE
+        # Where clocks change in between, the end comes earlier or later: then each minute is looked at.
+        steady = end.astimezone(zone).utcoffset() == when.astimezone(zone).utcoffset()
+        when = end if steady else when + _MINUTE
     return None
 
 

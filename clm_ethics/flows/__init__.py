@@ -3,6 +3,7 @@
 from .book import Book, Cell, Value, Written
 from .drivers import Awaiting, Blocking
 from .effects import DATA, KEYS, Flow
+from .pending import Pending
 from .setting import Setting
 from .settle import Job, act, look, open_books, settle
 
@@ -15,6 +16,7 @@ __all__ = [
     "Cell",
     "Flow",
     "Job",
+    "Pending",
     "Setting",
     "Value",
     "Written",

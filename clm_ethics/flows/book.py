@@ -44,7 +44,7 @@ _blobs = msgspec.msgpack.Decoder(dict[bytes, msgspec.Raw])
 class Cell(NamedTuple):
     """One sealed value, or item of a list: the entry that set it, its place there, the bytes."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
     place: int
     sealed: bytes
 
@@ -52,7 +52,7 @@ class Cell(NamedTuple):
 class Value(NamedTuple):
     """One opened value, and when it was collected (UTC)."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
     at: datetime
     value: Any
 
@@ -64,7 +64,7 @@ _values = msgspec.msgpack.Decoder(tuple[int, Any])
 class Written(NamedTuple):
     """An entry that a book appended: its body tells a receipt everything."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
     body: bytes
     salt: bytes
     record: bytes
@@ -368,7 +368,7 @@ class Book:
         return tuple(marks)
 
     def _due(self) -> int | None:
-        from .upkeep import next_sweep  # noqa: PLC0415  (what a sweep does is a matter of its own)
+        from .upkeep import next_sweep
 
         when = next_sweep(self.setting.policy, self.state)
         return None if when is None else micros(when)

@@ -38,7 +38,7 @@ class Blocking:
 
     def run(self, flow: Flow[T]) -> T:
         """Drive *flow* to its end."""
-        _check(self.open, self._process)
+        _check(self._process, is_open=self.open)
         return self._drive(flow)
 
     def _drive(self, flow: Flow[T]) -> T:
@@ -52,7 +52,7 @@ class Blocking:
             answer = error = None
             try:
                 answer = self._perform(effect)
-            except Exception as failed:  # noqa: BLE001  (the flow hears of it, and decides)
+            except Exception as failed:
                 error = failed
 
     def _perform(self, effect: Effect) -> Any:
@@ -109,7 +109,7 @@ class Awaiting:
 
     async def run(self, flow: Flow[T]) -> T:
         """Drive *flow* to its end."""
-        _check(self.open, self._process)
+        _check(self._process, is_open=self.open)
         return await self._drive(flow)
 
     async def _drive(self, flow: Flow[T]) -> T:
@@ -123,7 +123,7 @@ class Awaiting:
             answer = error = None
             try:
                 answer = await self._perform(effect)
-            except Exception as failed:  # noqa: BLE001  (the flow hears of it, and decides)
+            except Exception as failed:
                 error = failed
 
     async def _perform(self, effect: Effect) -> Any:
@@ -141,12 +141,12 @@ class Awaiting:
             case Call(function, arguments):
                 return await _call(function, arguments)
             case Pause(seconds):
-                import asyncio  # noqa: PLC0415
+                import asyncio
 
                 return await asyncio.sleep(seconds)
 
     async def _submit(self, job: Job) -> Any:
-        import asyncio  # noqa: PLC0415
+        import asyncio
 
         job.waiter = asyncio.get_running_loop().create_future()
         self._queue.append(job)
@@ -156,7 +156,7 @@ class Awaiting:
         return job.outcome()
 
     async def _drain(self) -> None:
-        import asyncio  # noqa: PLC0415
+        import asyncio
 
         try:
             while self._queue:
@@ -193,15 +193,15 @@ class Awaiting:
 
 
 async def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    import asyncio  # noqa: PLC0415
-    import inspect  # noqa: PLC0415
+    import asyncio
+    import inspect
 
     if inspect.iscoroutinefunction(function):
         return await function(*arguments)
     return await asyncio.to_thread(function, *arguments)
 
 
-def _check(is_open: bool, process: int) -> None:  # noqa: FBT001
+def _check(process: int, *, is_open: bool) -> None:
     if not is_open:
         raise Closed("the steward is closed", remedy="open a new one")
     if os.getpid() != process:

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from ..storage.contract import Entry, Head, Write
-
 if TYPE_CHECKING:
+    from ..storage.contract import Entry, Head, Write
     from .settle import Job
 
 T = TypeVar("T")
@@ -114,9 +113,11 @@ def find(
     return cast("Sequence[tuple[int, bytes]]", (yield Find(token, until, after, limit, where)))
 
 
-def find_all(token: bytes, until: int, where: int = DATA, page: int = 500) -> Generator[Effect, Any, list[bytes]]:
+def find_all(
+    token: bytes, until: int, where: int = DATA, page: int = 500
+) -> Generator[Effect, Any, list[bytes]]:
     """Return the streams of every mark with *token* up to *until*, page by page."""
-    from ..storage.contract import FIRST  # noqa: PLC0415
+    from ..storage.contract import FIRST
 
     found: list[bytes] = []
     after = FIRST

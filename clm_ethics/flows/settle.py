@@ -57,7 +57,7 @@ class Job:
         self.error = None
         try:
             self.result = self.act(book)
-        except Exception as error:  # noqa: BLE001  (it belongs to this verb's caller alone)
+        except Exception as error:
             book.back_to(place)
             self.error = error
 
@@ -68,7 +68,7 @@ class Job:
         return self.result
 
 
-def act(setting: Setting, stream: bytes, function: Callable[[Book], T]) -> Flow[T]:  # noqa: ARG001
+def act(stream: bytes, function: Callable[[Book], T]) -> Flow[T]:
     """Run *function* on the opened stream through the committer; return once it is durable."""
     done: T = yield from effects.submit(Job(stream, function))
     return done
@@ -114,7 +114,9 @@ def _attempts(setting: Setting, waiting: dict[bytes, list[Job]]) -> Flow[None]:
     )
 
 
-def _attempt(setting: Setting, waiting: dict[bytes, list[Job]], doubtful: dict[bytes, list[Entry]]) -> Flow[None]:
+def _attempt(
+    setting: Setting, waiting: dict[bytes, list[Job]], doubtful: dict[bytes, list[Entry]]
+) -> Flow[None]:
     """Try once; whatever was settled leaves *waiting*."""
     yield from _resolve(waiting, doubtful)
     if not waiting:
@@ -143,14 +145,14 @@ def _run(setting: Setting, book: Book, jobs: list[Job]) -> tuple[Write | None, d
         return None, {}
     try:
         return book.write(), queued
-    except Exception as error:  # noqa: BLE001  (nothing of this stream is written, and each verb hears why)
+    except Exception as error:
         setting.give_back(book.stream, queued)
         _fail(jobs, error)
         return None, {}
 
 
 def _append_queued(book: Book, queued: dict[Any, Any]) -> None:
-    from msgspec.structs import replace  # noqa: PLC0415
+    from msgspec.structs import replace
 
     if book.sealer is None:
         return  # unknown or erased: nobody's story is left to tell
@@ -232,12 +234,14 @@ def _batches(writes: dict[bytes, tuple[Write, dict[Any, Any]]]) -> list[list[byt
 
 def _weight(write: Write) -> int:
     head = write.head
-    parts = 0 if head is None else len(head.state or b"") + len(head.values or b"") + 64 * len(head.marks or ())
+    parts = (
+        0 if head is None else len(head.state or b"") + len(head.values or b"") + 64 * len(head.marks or ())
+    )
     return 256 + parts + sum(128 + len(entry.body or b"") for entry in write.entries)
 
 
 def _pause(setting: Setting, attempt: int) -> float:
-    longest = min(FIRST_PAUSE * 2**attempt, MOST_PAUSE)
+    longest: float = min(FIRST_PAUSE * 2**attempt, MOST_PAUSE)
     return longest * (0.5 + int.from_bytes(setting.random(2), "big") / 131072)
 
 
@@ -263,7 +267,9 @@ def open_books(setting: Setting, wanted: Sequence[bytes]) -> Flow[dict[bytes, Bo
     return books
 
 
-def _right_key(setting: Setting, stream: bytes, head: Head | None, cached: Cached | None) -> Flow[Cached | None]:
+def _right_key(
+    setting: Setting, stream: bytes, head: Head | None, cached: Cached | None
+) -> Flow[Cached | None]:
     """Return the key that the head's state names: usually the one at hand."""
     name = sealed_under(head)
     if name is None or (cached is not None and cached.sealer.key_stream == name):
@@ -278,7 +284,7 @@ def _right_key(setting: Setting, stream: bytes, head: Head | None, cached: Cache
 
 
 def _unwrap(setting: Setting, stream: bytes, name: bytes, key_head: Head) -> Cached:
-    from ..vault.sealing import Sealer  # noqa: PLC0415  (loads the cipher)
+    from ..vault.sealing import Sealer
 
     key = setting.tenant_keys.data_key(key_head.state or b"", name)
     sealer = Sealer(key, tenant=setting.tenant, stream=stream, key_stream=name, random=setting.random)

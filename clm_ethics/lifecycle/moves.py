@@ -55,9 +55,7 @@ def on_event(lifecycle: Lifecycle, stage: str, event: str, at: datetime) -> Move
     return None
 
 
-def _earliest(
-    lifecycle: Lifecycle, state: State, stage: str, since: datetime
-) -> tuple[datetime, str] | None:
+def _earliest(lifecycle: Lifecycle, state: State, stage: str, since: datetime) -> tuple[datetime, str] | None:
     coming = [(_due(move, state, since), move.to) for move in lifecycle.moves if _timed(move, stage)]
     return min(coming, default=None)
 

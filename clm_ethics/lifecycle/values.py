@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..model.times import Duration  # noqa: TC001  (msgspec reads the annotations)
+from ..model.times import Duration
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,16 +11,17 @@ sorted keys, its class name in lower case under ``kind``.
 from __future__ import annotations
 
 import re
-from datetime import datetime  # noqa: TC003  (msgspec reads the annotations)
+from datetime import datetime
 
 import msgspec
 
-from .state import Clause  # noqa: TC001
+from .state import Clause
 
 _BORDER = re.compile(r"(?<!^)(?=[A-Z])")
 
 
-def _tag(name: str) -> str:
+def tag_of(name: str) -> str:
+    """Return the ``kind`` of a class of events."""
     return _BORDER.sub("_", name).lower()
 
 
@@ -61,9 +62,7 @@ class Moved(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     at: datetime
 
 
-class Event(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag=_tag
-):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag=tag_of):
     """What every event has.
 
     Attributes:
@@ -83,7 +82,7 @@ class Event(
     moves: tuple[Moved, ...] = ()
 
 
-class Telling(Event, kw_only=True):
+class Telling(Event, frozen=True, kw_only=True):
     """An event that may bring values, open and close contracts, and mute."""
 
     purpose: str = ""
@@ -102,27 +101,27 @@ class Telling(Event, kw_only=True):
         return f"<{type(self).__name__} under {self.purpose or 'no purpose'}: {named or 'nothing'}>"
 
 
-class Enrolled(Telling, kw_only=True):
+class Enrolled(Telling, frozen=True, kw_only=True):
     """The customer's first entry."""
 
     again: bool = False
 
 
-class Put(Telling, kw_only=True):
+class Put(Telling, frozen=True, kw_only=True):
     """Values were collected."""
 
 
-class Corrected(Telling, kw_only=True):
+class Corrected(Telling, frozen=True, kw_only=True):
     """Values were put right (Art. 16 GDPR); what was announced for them stays."""
 
 
-class Recorded(Telling, kw_only=True):
+class Recorded(Telling, frozen=True, kw_only=True):
     """Something the policy names under ``[events]`` happened."""
 
     event: str
 
 
-class Granted(Event, kw_only=True):
+class Granted(Event, frozen=True, kw_only=True):
     """A yes to a purpose's clause."""
 
     purpose: str
@@ -136,19 +135,19 @@ class Granted(Event, kw_only=True):
     evidence: str = ""
 
 
-class Refused(Event, kw_only=True):
+class Refused(Event, frozen=True, kw_only=True):
     """A no to a purpose that was asked for."""
 
     purpose: str
 
 
-class Withdrawn(Event, kw_only=True):
+class Withdrawn(Event, frozen=True, kw_only=True):
     """A yes taken back (Art. 7(3) GDPR), or a no to a purpose that rests on something else."""
 
     purpose: str
 
 
-class Objected(Event, kw_only=True):
+class Objected(Event, frozen=True, kw_only=True):
     """An objection (Art. 21 GDPR); *marketing* reaches all direct marketing."""
 
     purpose: str
@@ -156,24 +155,24 @@ class Objected(Event, kw_only=True):
     ground: str = ""
 
 
-class SignalReceived(Event, kw_only=True):
+class SignalReceived(Event, frozen=True, kw_only=True):
     """An opt-out signal (such as Global Privacy Control) was seen, or *cleared*."""
 
     signal: str
     cleared: bool = False
 
 
-class Restricted(Event, kw_only=True):
+class Restricted(Event, frozen=True, kw_only=True):
     """Processing is restricted from here on (Art. 18 GDPR)."""
 
     reason: str = ""
 
 
-class RestrictionLifted(Event, kw_only=True):
+class RestrictionLifted(Event, frozen=True, kw_only=True):
     """The restriction ended; the customer was to be told before (Art. 18(3) GDPR)."""
 
 
-class Read(Event, kw_only=True):
+class Read(Event, frozen=True, kw_only=True):
     """Fields were read for a purpose; *seen* is the entry that the decision was made on."""
 
     purpose: str
@@ -185,7 +184,7 @@ class Read(Event, kw_only=True):
     count: int = 1
 
 
-class Refusal(Event, kw_only=True):
+class Refusal(Event, frozen=True, kw_only=True):
     """A question was answered with no, *count* times since *first* (UTC)."""
 
     verb: str
@@ -196,7 +195,7 @@ class Refusal(Event, kw_only=True):
     count: int = 1
 
 
-class Chosen(Event, kw_only=True):
+class Chosen(Event, frozen=True, kw_only=True):
     """An offer was chosen and its contact reserved; contacts before *since* count no more."""
 
     offer: str
@@ -209,25 +208,25 @@ class Chosen(Event, kw_only=True):
     since: datetime | None = None
 
 
-class Sent(Event, kw_only=True):
+class Sent(Event, frozen=True, kw_only=True):
     """The choice of entry *choice* went out."""
 
     choice: int
 
 
-class Cancelled(Event, kw_only=True):
+class Cancelled(Event, frozen=True, kw_only=True):
     """The choice of entry *choice* was not sent; its contact is free again."""
 
     choice: int
 
 
-class Swept(Event, kw_only=True):
+class Swept(Event, frozen=True, kw_only=True):
     """Values whose time was over were removed, or a due change of stage was written down."""
 
     removed: tuple[Removed, ...] = ()
 
 
-class Forgotten(Event, kw_only=True):
+class Forgotten(Event, frozen=True, kw_only=True):
     """Bodies of entries went, by index; an entry in clear.
 
     *until*: the oldest record of a question that is left (UTC).
@@ -238,7 +237,7 @@ class Forgotten(Event, kw_only=True):
     until: datetime | None = None
 
 
-class ErasureBegun(Event, kw_only=True):
+class ErasureBegun(Event, frozen=True, kw_only=True):
     """From here on every answer outside the survivors is "erased"; an entry in clear.
 
     Attributes:
@@ -249,7 +248,7 @@ class ErasureBegun(Event, kw_only=True):
     erased: int = 0
 
 
-class ErasureDone(Event, kw_only=True):
+class ErasureDone(Event, frozen=True, kw_only=True):
     """The certificate of an erasure; an entry in clear.
 
     Attributes:
@@ -296,7 +295,7 @@ NO = (Refused, Withdrawn, Objected, Restricted)
 """Events that only ever permit less: they never fail, and raise the stream's floor."""
 
 _encoder = msgspec.json.Encoder(order="sorted")
-_decoder = msgspec.json.Decoder(AnyEvent)
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
 def recorded(event: Event) -> bytes:

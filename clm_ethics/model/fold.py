@@ -124,7 +124,7 @@ def _(event: e.Objected, state: State, index: int) -> dict[str, Any]:
 
 
 @_effects.register
-def _(event: e.SignalReceived, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+def _(event: e.SignalReceived, state: State, index: int) -> dict[str, Any]:
     signals = {name: at for name, at in state.signals.items() if name != event.signal}
     return {"signals": signals if event.cleared else signals | {event.signal: event.at}}
 
@@ -138,17 +138,17 @@ def _(event: e.Restricted, state: State, index: int) -> dict[str, Any]:
 
 
 @_effects.register
-def _(event: e.RestrictionLifted, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+def _(event: e.RestrictionLifted, state: State, index: int) -> dict[str, Any]:
     return {"restriction": None}
 
 
 @_effects.register
-def _(event: e.Read, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+def _(event: e.Read, state: State, index: int) -> dict[str, Any]:
     return {} if state.audit_since is not None else {"audit_since": event.at}
 
 
 @_effects.register
-def _(event: e.Refusal, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+def _(event: e.Refusal, state: State, index: int) -> dict[str, Any]:
     return {} if state.audit_since is not None else {"audit_since": event.at}
 
 
@@ -162,7 +162,7 @@ def _(event: e.Chosen, state: State, index: int) -> dict[str, Any]:
 
 
 @_effects.register
-def _(event: e.Sent, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+def _(event: e.Sent, state: State, index: int) -> dict[str, Any]:
     return {
         "contacts": tuple(
             replace(each, sent=True) if each.index == event.choice else each for each in state.contacts
@@ -171,25 +171,23 @@ def _(event: e.Sent, state: State, index: int) -> dict[str, Any]:  # noqa: ARG00
 
 
 @_effects.register
-def _(event: e.Cancelled, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
-    return {
-        "contacts": tuple(each for each in state.contacts if each.sent or each.index != event.choice)
-    }
+def _(event: e.Cancelled, state: State, index: int) -> dict[str, Any]:
+    return {"contacts": tuple(each for each in state.contacts if each.sent or each.index != event.choice)}
 
 
 @_effects.register
-def _(event: e.Swept, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+def _(event: e.Swept, state: State, index: int) -> dict[str, Any]:
     return {"fields": _remove(state.fields, event.removed)} if event.removed else {}
 
 
 @_effects.register
-def _(event: e.Forgotten, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+def _(event: e.Forgotten, state: State, index: int) -> dict[str, Any]:
     last = max((last for _, last in event.ranges), default=0)
     return {"forgotten": max(state.forgotten, last), "audit_since": event.until}
 
 
 @_effects.register
-def _(event: e.ErasureBegun, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+def _(event: e.ErasureBegun, state: State, index: int) -> dict[str, Any]:
     kept = {field: runs for field, runs in state.fields.items() if field in event.survivors}
     gone = State()
     return {
@@ -200,14 +198,14 @@ def _(event: e.ErasureBegun, state: State, index: int) -> dict[str, Any]:  # noq
 
 
 @_effects.register
-def _(event: e.ErasureDone, state: State, index: int) -> dict[str, Any]:  # noqa: ARG001
+def _(event: e.ErasureDone, state: State, index: int) -> dict[str, Any]:
     return {"erasure_done": True}
 
 
 def _collect(state: State, event: e.Telling, index: int) -> dict[str, tuple[Run, ...]]:
     fields = _remove(state.fields, event.removed)
     when = event.happened or event.at
-    kind = event.event if isinstance(event, e.Recorded) else e._tag(type(event).__name__)
+    kind = event.event if isinstance(event, e.Recorded) else e.tag_of(type(event).__name__)
     told = event.collected + tuple(
         e.Collected(field=name, announced=(event.purpose,) if event.purpose else ())
         for name in event.about
@@ -291,9 +289,7 @@ def _drop(runs: tuple[Run, ...], items: int) -> tuple[Run, ...]:
     return runs
 
 
-def _remove(
-    fields: dict[str, tuple[Run, ...]], removed: tuple[e.Removed, ...]
-) -> dict[str, tuple[Run, ...]]:
+def _remove(fields: dict[str, tuple[Run, ...]], removed: tuple[e.Removed, ...]) -> dict[str, tuple[Run, ...]]:
     fields = dict(fields)
     for item in removed:
         left = _drop(fields.get(item.field, ()), item.items) if item.items else ()

@@ -8,14 +8,14 @@ data: its ``repr`` shows none of it, and it refuses to be pickled.
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003  (msgspec reads the annotations)
+from datetime import datetime
 from enum import IntEnum
 from typing import Any, NoReturn
 
 import msgspec
 
 from ..errors import UsageError
-from .times import Duration  # noqa: TC001
+from .times import Duration
 
 BUILT_IN = ("region", "zone", "locale", "born", "kind")
 """Fields of every policy that a host may put; ``stage`` is the sixth, set by the lifecycle."""
@@ -194,7 +194,9 @@ class State(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     __str__ = __repr__
 
     def __reduce__(self) -> NoReturn:
-        raise UsageError("a state is personal data and cannot be pickled", remedy="load it where it is needed")
+        raise UsageError(
+            "a state is personal data and cannot be pickled", remedy="load it where it is needed"
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> State:
         return self

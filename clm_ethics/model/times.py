@@ -19,6 +19,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """Later than any instant this library computes with."""
 
+LONGEST = 32
+"""Most characters of a written duration."""
+EARLIEST, LATEST = 1880, 9000
+"""Years between which somebody may have been born."""
+
 _TICK = timedelta(microseconds=1)
 _PATTERN = re.compile(
     r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?",
@@ -54,7 +59,7 @@ class Duration(msgspec.Struct, frozen=True, array_like=True, order=True):
     @classmethod
     def parse(cls, text: str) -> Duration:
         """Read an ISO 8601 duration such as ``P30D``; ``ValueError`` says what is wrong."""
-        match = _PATTERN.fullmatch(text) if len(text) <= 32 else None
+        match = _PATTERN.fullmatch(text) if len(text) <= LONGEST else None
         if match is None or not any(match.groups()):
             raise ValueError(f"`{shorten(text)}` is no ISO 8601 duration such as P30D, P13M, P3Y or PT12H")
         years, months, weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
@@ -107,6 +112,6 @@ def birthday(born: date, age: int) -> datetime:
 def parse_born(text: str) -> date:
     """Read a date of birth (``YYYY-MM-DD``); ``ValueError`` if it is none."""
     born = date.fromisoformat(text)
-    if not 1880 <= born.year <= 9000:  # noqa: PLR2004
+    if not EARLIEST <= born.year <= LATEST:
         raise ValueError("a date of birth lies after 1880")
     return born

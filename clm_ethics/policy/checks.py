@@ -110,7 +110,7 @@ def _check_titles(purpose: Purpose, declared: Declared, source: Source) -> None:
             )
 
 
-def _check_bases(purpose: Purpose, declared: Declared, source: Source) -> None:  # noqa: ARG001
+def _check_bases(purpose: Purpose, declared: Declared, source: Source) -> None:
     path, bases = ("purposes", purpose.name), purpose.all_bases
     if Basis.LEGAL_OBLIGATION in bases and not purpose.law:
         source.note((*path, "law"), "a legal obligation needs its law", "write law =, such as DE AO s. 147")

@@ -22,12 +22,14 @@ from .visible import Visible, see
 from .words import reason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from ..model.events import Moved
     from ..model.state import Consent, State
     from .policy import Group, Plan, Policy
     from .values import Purpose
+
 
 class Case(NamedTuple):
     """Everything one decision looks at."""
@@ -221,7 +223,9 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
     if state.mutes and any(state.mutes.get(word, case.at) > case.at for word in purpose.processing):
         stops.append(reason("muted"))
     if purpose.stages and case.stage not in purpose.stages:
-        stops.append(reason("stage.not_listed", f"{case.stage or 'none'}, and it is for {', '.join(purpose.stages)}"))
+        stops.append(
+            reason("stage.not_listed", f"{case.stage or 'none'}, and it is for {', '.join(purpose.stages)}")
+        )
     return stops
 
 
@@ -233,10 +237,10 @@ def _objections(case: Case, consent: Consent | None, basis: Basis) -> list[Reaso
     # Art. 21(3): who objects to direct marketing objects to all of it, and to profiling for it,
     # but for what rests on a consent of its own.
     reach = case.purpose.marketing or "targeted_ads" in case.purpose.processing
-    if reach and basis is not Basis.CONSENT:
-        if any(each.marketing for each in case.state.objections.values()):
-            return [reason("objection.direct_marketing")]
-    return []
+    if not reach or basis is Basis.CONSENT:
+        return []
+    marketing = any(each.marketing for each in case.state.objections.values())
+    return [reason("objection.direct_marketing")] if marketing else []
 
 
 def _ask_consent(case: Case, group: Group) -> tuple[bool, Reason]:
@@ -270,7 +274,7 @@ def _too_young(case: Case) -> bool:
     return case.policy.controller.audience == "children" and minimum > 0
 
 
-def _ask_contract(case: Case, group: Group) -> tuple[bool, Reason]:  # noqa: ARG001
+def _ask_contract(case: Case, group: Group) -> tuple[bool, Reason]:
     contract = case.state.contracts.get(case.purpose.name)
     if contract is not None and contract.open:
         return True, reason("contract.live")
@@ -279,18 +283,18 @@ def _ask_contract(case: Case, group: Group) -> tuple[bool, Reason]:  # noqa: ARG
     return False, reason("contract.absent")
 
 
-def _ask_legitimate(case: Case, group: Group) -> tuple[bool, Reason]:  # noqa: ARG001
+def _ask_legitimate(case: Case, group: Group) -> tuple[bool, Reason]:
     if not case.purpose.assessment:
         return False, reason("legitimate_interest.unassessed")
     return True, reason("legitimate_interest.assessed")
 
 
-def _ask_soft(case: Case, group: Group) -> tuple[bool, Reason]:  # noqa: ARG001
+def _ask_soft(case: Case, group: Group) -> tuple[bool, Reason]:
     return (True, reason("soft_opt_in.met")) if _soft(case) else (False, reason("soft_opt_in.unmet"))
 
 
 def _soft(case: Case) -> bool:
-    """ePrivacy Art. 13(2): the address of each channel in question comes from a sale, with notice."""
+    """Say whether each channel's address comes from a sale, with notice (ePrivacy Directive Art. 13(2))."""
     channels = (case.request.channel,) if case.request.channel else case.purpose.channels
     addresses = {case.policy.channels[name].address for name in channels} - {""}
     return bool(addresses) and all(_sold(case, address) for address in addresses)
@@ -300,12 +304,14 @@ def _sold(case: Case, address: str) -> bool:
     runs = case.state.fields.get(address, ())
     purposes = case.policy.purposes
     return bool(runs) and all(
-        case.purpose.name in run.announced and (seller := purposes.get(run.purpose)) is not None and seller.sale
+        case.purpose.name in run.announced
+        and (seller := purposes.get(run.purpose)) is not None
+        and seller.sale
         for run in runs
     )
 
 
-_ASK = {
+_ASK: dict[Basis, Callable[[Case, Group], tuple[bool, Reason]]] = {
     Basis.CONSENT: _ask_consent,
     Basis.CONTRACT: _ask_contract,
     Basis.LEGITIMATE_INTEREST: _ask_legitimate,
@@ -337,7 +343,7 @@ def _next_stage(case: Case, moves: tuple[Moved, ...]) -> datetime | None:
         return None
     if not moves:
         return next_due(case.policy.lifecycle, case.state)
-    from msgspec.structs import replace  # noqa: PLC0415  (rare)
+    from msgspec.structs import replace
 
     then = replace(case.state, stage=moves[-1].stage, stage_since=moves[-1].at)
     return next_due(case.policy.lifecycle, then)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping  # noqa: TC003  (msgspec reads the annotations)
-from datetime import datetime  # noqa: TC003
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NoReturn
 
@@ -175,7 +175,9 @@ class Decision(msgspec.Struct, frozen=True, eq=False, weakref=False):
         if self.fields and self:
             lines.append("  may see " + ", ".join(_seen(name, grant) for name, grant in self.fields.items()))
         if self:
-            lines += [f"  withheld {name}: {reason.text}{_source(reason)}" for name, reason in self.withheld.items()]
+            lines += [
+                f"  withheld {name}: {reason.text}{_source(reason)}" for name, reason in self.withheld.items()
+            ]
             lines += [f"  partly withheld {name}: {reason.text}" for name, reason in self.partly.items()]
             lines += [f"  must {each}" for each in self.obligations]
         lines += [f"  would be allowed if {remedy.text}" for remedy in self.remedies]

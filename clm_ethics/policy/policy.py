@@ -173,9 +173,7 @@ class Policy:
             found = self._plans[key] = self._compile(purpose, channel, region, at, age)
         return found
 
-    def _compile(
-        self, purpose: Purpose, channel: str, region: str, at: datetime, age: int | None
-    ) -> Plan:
+    def _compile(self, purpose: Purpose, channel: str, region: str, at: datetime, age: int | None) -> Plan:
         day = at.date()
         assumed = ASSUMED_AGE[self.controller.audience] if age is None else age
         territories = self._territories(region)
@@ -241,7 +239,9 @@ class Policy:
     def _consent_age(
         self, packs: Iterable[Pack], region: str, territories: tuple[str, ...], day: date
     ) -> int:
-        ages = [consent_age(pack, where, day) for pack in packs for where in _within(pack, region, territories)]
+        ages = [
+            consent_age(pack, where, day) for pack in packs for where in _within(pack, region, territories)
+        ]
         return max((age for age in ages if age is not None), default=0)
 
     def _notes(self, rulings: list[Ruling], region: str, age: int | None) -> tuple[Reason, ...]:
@@ -300,7 +300,9 @@ def _accepts(ruling: Ruling, claim: str) -> bool:
     if ruling.admits(claim):
         return True
     # ``decide`` asks the consent itself whether it is explicit for this row.
-    return claim in _CONSENTS and ruling.posture is Posture.EXPLICIT_OPT_IN and ruling.admits("explicit_consent")
+    return (
+        claim in _CONSENTS and ruling.posture is Posture.EXPLICIT_OPT_IN and ruling.admits("explicit_consent")
+    )
 
 
 _CONSENTS = frozenset({"consent", "guardian_consent"})

@@ -57,7 +57,7 @@ def _allows(
 
 
 def _decided(policy: Policy, state: State, request: Request, at: datetime) -> Decision:
-    from .decide import decide  # noqa: PLC0415  (a remedy is verified by the decision that offers it)
+    from .decide import decide
 
     return decide(policy, state, request, at)
 
@@ -69,9 +69,7 @@ def _join(chosen: tuple[_Change, ...]) -> Remedy:
     )
 
 
-def _changes(
-    policy: Policy, purpose: Purpose, state: State, request: Request, at: datetime
-) -> list[_Change]:
+def _changes(policy: Policy, purpose: Purpose, state: State, request: Request, at: datetime) -> list[_Change]:
     changes: list[_Change] = []
     if Basis.CONSENT in purpose.all_bases and not _asked_too_lately(purpose, state, at):
         changes += _consents(policy, purpose, state, request, at)

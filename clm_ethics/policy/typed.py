@@ -28,6 +28,10 @@ MOST_LIST = 256 << 10
 """Most bytes of a list in all."""
 MOST_INTEGER = (1 << 53) - 1
 """Largest integer that JSON carries unharmed (RFC 8785 section 3.2.2.3)."""
+DEEPEST = 8
+"""How deep lists and maps may lie in each other."""
+LONGEST_NAME = 64
+"""Most characters of a zone or a locale."""
 KINDS = ("consumer", "business")
 """What a customer may be: a consumer, or the contact of a business."""
 
@@ -101,7 +105,9 @@ def _list(field: Field, value: Any) -> list[Any]:
             raise _wrong(field.name, "a list of texts, numbers, lists and maps") from None
         _measure(field.name, found[-1])
     if sum(map(size, found)) > MOST_LIST:
-        raise ValueRefused("too large", place=f"field `{field.name}`", remedy=f"at most {MOST_LIST} bytes in all")
+        raise ValueRefused(
+            "too large", place=f"field `{field.name}`", remedy=f"at most {MOST_LIST} bytes in all"
+        )
     return found
 
 
@@ -154,7 +160,7 @@ def _map(value: Any) -> Any:
 
 
 def _json(value: Any, depth: int = 0) -> Any:
-    if depth > 8:  # noqa: PLR2004
+    if depth > DEEPEST:
         raise ValueError
     if value is None or isinstance(value, bool):
         return value
@@ -204,13 +210,13 @@ def _region(value: Any, _: date) -> str:
 
 
 def _zone(value: Any, _: date) -> str:
-    if not _ZONE.fullmatch(_text(value)) or len(value) > 64:  # noqa: PLR2004
+    if not _ZONE.fullmatch(_text(value)) or len(value) > LONGEST_NAME:
         raise ValueError
     return str(value)
 
 
 def _locale(value: Any, _: date) -> str:
-    if not _LOCALE.fullmatch(_text(value)) or len(value) > 35:  # noqa: PLR2004
+    if not _LOCALE.fullmatch(_text(value)) or len(value) > LONGEST_NAME:
         raise ValueError
     return str(value)
 

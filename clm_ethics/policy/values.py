@@ -9,7 +9,7 @@ import msgspec
 
 from ..lifecycle.values import Lifecycle, Move
 from ..model.state import BUILT_IN, Clause
-from ..model.times import Duration  # noqa: TC001  (msgspec reads the annotations)
+from ..model.times import Duration
 
 
 class Basis(StrEnum):

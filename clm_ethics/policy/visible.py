@@ -1,5 +1,6 @@
 """Which fields a purpose may see: listed, collected, not special without an explicit yes, not
-collected for something else (Art. 5(1)(b) GDPR), and not over (Art. 5(1)(e) GDPR)."""
+collected for something else (Art. 5(1)(b) GDPR), and not over (Art. 5(1)(e) GDPR).
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,11 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
     "restriction": ("the processing is restricted", "GDPR Art. 18(2)", Kind.LAW),
     "consent.refused": ("the customer refused", "GDPR Art. 4(11), 7", Kind.LAW),
     "consent.withdrawn": ("the customer withdrew", "GDPR Art. 7(3)", Kind.LAW),
-    "consent.missing": ("the customer has not been asked, or has not answered", "GDPR Art. 6(1)(a)", Kind.LAW),
+    "consent.missing": (
+        "the customer has not been asked, or has not answered",
+        "GDPR Art. 6(1)(a)",
+        Kind.LAW,
+    ),
     "consent.unproven": ("nobody can show what the customer agreed to", "GDPR Art. 7(1)", Kind.LAW),
     "consent.other_clause": (
         "the purpose has changed since the customer agreed, beyond what was agreed to",
@@ -41,7 +45,11 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
     "consent.given": ("the customer agreed", "GDPR Art. 6(1)(a)", Kind.LAW),
     "contract.absent": ("no contract is open that needs it", "GDPR Art. 6(1)(b)", Kind.LAW),
     "contract.live": ("an open contract needs it", "GDPR Art. 6(1)(b)", Kind.LAW),
-    "contract.step": ("it is a step before a contract, at the customer's request", "GDPR Art. 6(1)(b)", Kind.LAW),
+    "contract.step": (
+        "it is a step before a contract, at the customer's request",
+        "GDPR Art. 6(1)(b)",
+        Kind.LAW,
+    ),
     "legal_obligation": ("a law obliges the controller", "GDPR Art. 6(1)(c)", Kind.LAW),
     "legitimate_interest.assessed": (
         "a recorded assessment found a legitimate interest, and the customer has not objected",
@@ -50,7 +58,11 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
     ),
     "legitimate_interest.unassessed": ("no balancing test is recorded", "GDPR Art. 6(1)(f)", Kind.LAW),
     "objection": ("the customer objected", "GDPR Art. 21(1)", Kind.LAW),
-    "objection.direct_marketing": ("the customer objected to direct marketing", "GDPR Art. 21(2)-(3)", Kind.LAW),
+    "objection.direct_marketing": (
+        "the customer objected to direct marketing",
+        "GDPR Art. 21(2)-(3)",
+        Kind.LAW,
+    ),
     "soft_opt_in.met": (
         "the address came from a sale, with a notice of this purpose and how to stop it",
         "ePrivacy Directive Art. 13(2)",
@@ -63,8 +75,16 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
     ),
     "opt_out.open": ("the customer has not opted out", "", Kind.LAW),
     "vital_interest": ("it protects somebody's life", "GDPR Art. 6(1)(d)", Kind.LAW),
-    "public_task": ("it is a task in the public interest, and the customer has not objected", "GDPR Art. 6(1)(e)", Kind.LAW),
-    "signal": ("the customer's browser or device sends an opt-out signal", "Cal. Civ. Code 1798.135(e)", Kind.LAW),
+    "public_task": (
+        "it is a task in the public interest, and the customer has not objected",
+        "GDPR Art. 6(1)(e)",
+        Kind.LAW,
+    ),
+    "signal": (
+        "the customer's browser or device sends an opt-out signal",
+        "Cal. Civ. Code 1798.135(e)",
+        Kind.LAW,
+    ),
     "muted": ("the customer is being left in peace for a while", "", Kind.HOUSE),
     "stage.not_listed": ("the purpose does not apply to the customer's stage", "", Kind.POLICY),
     "field.unlisted": ("the purpose does not list the field", "GDPR Art. 5(1)(c)", Kind.LAW),

@@ -52,7 +52,9 @@ class ErasurePlan:
         """Say it in plain words."""
         if not self.known:
             return "there is no such customer, or nothing is left to erase"
-        lines = ["goes: " + (", ".join(self.goes) or "nothing that was collected") + ", and the customer's key"]
+        lines = [
+            "goes: " + (", ".join(self.goes) or "nothing that was collected") + ", and the customer's key"
+        ]
         lines += [
             f"stays: {field}, because of {kept.law} ({kept.purpose}), until {kept.until:%Y-%m-%d}"
             for field, kept in self.stays.items()

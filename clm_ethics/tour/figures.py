@@ -9,6 +9,8 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ..policy import Reason
+
 
 APART = "not looked at"
 """The stage, in a count, of whoever objected to being counted."""
@@ -58,6 +60,7 @@ class Figures(msgspec.Struct):
         withheld: why offers were withheld, by reason code.
         levels: how personal the offers that were made are, by step of the ladder.
         kept: fields that outlived an erasure because a law keeps them.
+        words: what a reason code means, in plain words.
     """
 
     told: dict[str, int] = {}
@@ -67,14 +70,21 @@ class Figures(msgspec.Struct):
     withheld: dict[str, int] = {}
     levels: dict[str, int] = {}
     kept: dict[str, int] = {}
+    words: dict[str, str] = {}
     campaigns: dict[str, CampaignCount] = {}
     points: list[Point] = []
 
-    def read(self, purpose: str, codes: Iterable[str], *, allowed: bool) -> None:
+    def read(self, purpose: str, reasons: Iterable[Reason], *, allowed: bool) -> None:
         """Count a read for *purpose*, and why it was denied."""
         self.reads.setdefault(purpose, Tally()).add(allowed=allowed)
         if not allowed:
-            bump(self.read_denials, codes)
+            bump(self.read_denials, self.codes(reasons))
+
+    def codes(self, reasons: Iterable[Reason]) -> list[str]:
+        """Return the codes of *reasons*, each once, and remember their words."""
+        found = {reason.code: reason.text for reason in reasons}
+        self.words |= found
+        return sorted(found)
 
     @property
     def stages(self) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from ..steward import AsyncCustomer, AsyncSteward
+    from ..customer import AsyncCustomer
+    from ..steward import AsyncSteward
     from .data import Campaign
     from .figures import Figures
     from .timeline import Step, Week
@@ -121,8 +122,8 @@ class Replay:
             try:
                 await self._verbs[step.act](self.shop.customer(step.ref), step)
             except Denied as denied:
-                codes = {reason.code for reason in denied.answer.reasons}
-                bump(self.figures.refused, (f"{step.act}: {code}" for code in sorted(codes)))
+                codes = self.figures.codes(denied.answer.reasons)
+                bump(self.figures.refused, (f"{step.act}: {code}" for code in codes))
             except UnknownCustomer:
                 # told again after a crash, and already erased in the first telling
                 continue
@@ -179,7 +180,7 @@ class Replay:
     async def _offer(self, ana: AsyncCustomer, step: Step) -> None:
         """Decide a campaign for somebody: as personal as they allow, or not at all."""
         campaign = step.campaign
-        assert campaign is not None  # noqa: S101  (an offer step has one)
+        assert campaign is not None
         purpose, channel, uses = way(campaign)
         offers = [Offer(campaign.name, purpose=purpose, uses=uses)]
         choice = await ana.choose(offers, channel=channel, by="campaigns", key=step.key)
@@ -187,8 +188,7 @@ class Replay:
         count.meant += 1
         if not choice:
             count.withheld += 1
-            codes = {reason.code for reason in choice.withheld[campaign.name]}
-            bump(self.figures.withheld, sorted(codes))
+            bump(self.figures.withheld, self.figures.codes(choice.withheld[campaign.name]))
         elif Random(f"{step.key}:{ana.ref}").random() < CANCELLED:
             await choice.cancelled()
             count.cancelled += 1
@@ -199,7 +199,7 @@ class Replay:
 
     async def _visit(self, ana: AsyncCustomer, _: Step) -> None:
         view = await ana.read("recommendations", by="web")
-        self.figures.read("recommendations", _codes(view), allowed=bool(view))
+        self.figures.read("recommendations", view.reasons, allowed=bool(view))
 
     async def _count(self, week: Week) -> None:
         """Count the people of each stage, and how many each purpose may reach."""
@@ -209,7 +209,7 @@ class Replay:
 
     async def _count_one(self, ana: AsyncCustomer, point: Point) -> None:
         view = await ana.read("insight", by="insight", fields=("stage",))
-        self.figures.read("insight", _codes(view), allowed=bool(view))
+        self.figures.read("insight", view.reasons, allowed=bool(view))
         bump(point.stages, (view.get("stage", APART),))
         for purpose in ASKED:
             if await ana.may(purpose):
@@ -230,7 +230,3 @@ def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _codes(view: Any) -> list[str]:
-    return sorted({reason.code for reason in view.reasons}) if not view else []

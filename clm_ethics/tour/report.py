@@ -97,6 +97,7 @@ def page(outcome: Outcome) -> dict[str, Any]:
             ["allowed", "denied"],
             [(name, [tally.allowed, tally.denied]) for name, tally in sorted(figures.reads.items())],
         ),
+        "words": figures.words,
         "campaigns": list(figures.campaigns.items()),
         "real": REAL,
         "invented": [
@@ -135,8 +136,10 @@ def table(outcome: Outcome) -> Sequence[tuple[str, str]]:
         "objections": told.get("object", 0),
         "restrictions": told.get("restrict", 0),
         "erasures": told.get("erase", 0),
+        "of them a law keeps invoices": figures.kept.get("invoices", 0),
         "offers considered": sum(each.meant for each in campaigns),
         "offers sent": sum(each.sent for each in campaigns),
+        "of them fitted to the person": figures.levels.get("individual", 0),
         "offers withheld": sum(each.withheld for each in campaigns),
         "reads allowed": sum(each.allowed for each in reads),
         "reads denied": sum(each.denied for each in reads),

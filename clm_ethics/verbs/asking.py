@@ -245,7 +245,9 @@ def _fetch(
             found = yield from effects.call(setting.sources[source].fetch, ref, tuple(names))
         except Exception as error:
             raise SourceError(
-                f"the source failed ({type(error).__name__})", place=f"source `{source}`", remedy="see its own log"
+                f"the source failed ({type(error).__name__})",
+                place=f"source `{source}`",
+                remedy="see its own log",
             ) from None
         for name in names:
             if name in found and found[name] is not None:

@@ -14,7 +14,7 @@ from ..model.events import Cancelled, Chosen, Refusal, Sent
 from ..policy import Request, decide
 from ..policy.typed import loaded
 from .asking import _one_more, check_request
-from .common import check_actor, Repeated, key_bytes, moved, need_living, on_customer, past_entry, repeated
+from .common import Repeated, check_actor, key_bytes, moved, need_living, on_customer, past_entry, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,12 +33,18 @@ class Reserved:
 
 class _Told(NamedTuple):
     pick: Pick
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
     to: Any
 
 
 def choose(
-    setting: Setting, ref: str, offers: Iterable[Offer], *, channel: str, by: str | None = None, key: str | None = None
+    setting: Setting,
+    ref: str,
+    offers: Iterable[Offer],
+    *,
+    channel: str,
+    by: str | None = None,
+    key: str | None = None,
 ) -> Flow[Reserved]:
     """Choose the best of *offers* that is lawful and decent on *channel*, and reserve the contact."""
     by = check_actor(by, setting.acting, "choose")
@@ -53,7 +59,15 @@ def choose(
         before = repeated(book, mine, "choose")
         if before is not None:
             return before
-        found = pick(policy, book.state, listed, channel=channel, at=book.now(), sources=frozenset(setting.sources), actor=by)
+        found = pick(
+            policy,
+            book.state,
+            listed,
+            channel=channel,
+            at=book.now(),
+            sources=frozenset(setting.sources),
+            actor=by,
+        )
         if not found or found.offer is None:
             _queue(setting, book, found, listed, channel, by)
             return _Told(found, 0, None)
@@ -111,9 +125,7 @@ def _address(setting: Setting, book: Book, channel: str, found: Pick) -> Any:
     return loaded(setting.policy.fields[address], open_cell(book.sealer, address, cells[-1]).value)
 
 
-def _queue(
-    setting: Setting, book: Book, found: Pick, offers: Sequence[Offer], channel: str, by: str
-) -> None:
+def _queue(setting: Setting, book: Book, found: Pick, offers: Sequence[Offer], channel: str, by: str) -> None:
     if book.head is None or not book.state.known:
         return
     for offer in offers:

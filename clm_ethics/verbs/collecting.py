@@ -72,7 +72,9 @@ def check_event(policy: Policy, rule: EventRule, values: Mapping[str, Any]) -> I
 
 def _pairs(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     if not hasattr(values, "items"):
-        raise UsageError("values are a mapping of field names", place="values", remedy='pass {"field": value}')
+        raise UsageError(
+            "values are a mapping of field names", place="values", remedy='pass {"field": value}'
+        )
     return values.items()
 
 

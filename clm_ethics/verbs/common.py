@@ -42,10 +42,10 @@ CLOCK_SLACK = timedelta(minutes=5)
 class Repeated(NamedTuple):
     """The same telling was made before, as entry *index*."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
 
 
-class _Stale(Exception):  # noqa: N818  (never leaves this module)
+class _Stale(Exception):
     """A remembered way led to a stream that is not a living customer's."""
 
 
@@ -54,7 +54,9 @@ def check_actor(by: str | None, acting: str | None, verb: str) -> str:
     actor = by if by is not None else acting
     if not actor or not isinstance(actor, str) or len(actor) > LONGEST_REF:
         raise UsageError(
-            "no actor", place=verb, remedy="pass by=..., or use steward.acting(...): who does it stands in the ledger"
+            "no actor",
+            place=verb,
+            remedy="pass by=..., or use steward.acting(...): who does it stands in the ledger",
         )
     return sys.intern(actor)
 
@@ -149,7 +151,7 @@ def on_customer(
 
     if stream is not None:
         try:
-            return (yield from act(setting, stream, living))
+            return (yield from act(stream, living))
         except _Stale:
             setting.forget_ref(token_of(setting, REF, ref))
             return (yield from on_customer(setting, ref, function, absent))

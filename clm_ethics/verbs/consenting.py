@@ -25,9 +25,9 @@ from ..policy.policy import FIRM
 from ..policy.values import Basis
 from .collecting import check_shown
 from .common import (
-    check_actor,
     Past,
     Repeated,
+    check_actor,
     check_happened,
     key_bytes,
     locate,
@@ -98,7 +98,9 @@ def grant(
             purpose=purpose,
             clause=policy.clauses[purpose],
             shown=shown,
-            until=None if wanted.consent_expires is None else wanted.consent_expires.after(happened or learnt),
+            until=None
+            if wanted.consent_expires is None
+            else wanted.consent_expires.after(happened or learnt),
             explicit=named,
             channels=on,
             given_by=given_by,
@@ -106,7 +108,11 @@ def grant(
         )
         # Whether this person may give it is asked of the decision itself (Art. 8 GDPR).
         answer = decide(policy, fold([said], book.state), Request(purpose, ()), learnt)
-        if book.state.restored or "consent.guardian_needed" in answer.codes or "law.prohibited" in answer.codes:
+        if (
+            book.state.restored
+            or "consent.guardian_needed" in answer.codes
+            or "law.prohibited" in answer.codes
+        ):
             answer.require()
         return _append(setting, book, said, Effect(holds=True, text="the customer agreed"))
 
@@ -161,7 +167,13 @@ def _evidence(book: Book, evidence: str | None) -> str:
 
 
 def refuse(
-    setting: Setting, ref: str, purpose: str, *, by: str | None = None, at: datetime | None = None, key: str | None = None
+    setting: Setting,
+    ref: str,
+    purpose: str,
+    *,
+    by: str | None = None,
+    at: datetime | None = None,
+    key: str | None = None,
 ) -> Flow[Receipt]:
     """Record a no to *purpose*."""
     by = check_actor(by, setting.acting, "refuse")
@@ -172,7 +184,13 @@ def refuse(
 
 
 def withdraw(
-    setting: Setting, ref: str, purpose: str, *, by: str | None = None, at: datetime | None = None, key: str | None = None
+    setting: Setting,
+    ref: str,
+    purpose: str,
+    *,
+    by: str | None = None,
+    at: datetime | None = None,
+    key: str | None = None,
 ) -> Flow[Receipt]:
     """Record that a yes to *purpose* is taken back, in the legal form that fits its bases."""
     by = check_actor(by, setting.acting, "withdraw")
@@ -267,7 +285,13 @@ def _drop_derived(setting: Setting, book: Book, purpose: Purpose) -> None:
 
 
 def restrict(
-    setting: Setting, ref: str, *, by: str | None = None, reason: str, at: datetime | None = None, key: str | None = None
+    setting: Setting,
+    ref: str,
+    *,
+    by: str | None = None,
+    reason: str,
+    at: datetime | None = None,
+    key: str | None = None,
 ) -> Flow[Receipt]:
     """Restrict the processing (Art. 18 GDPR); the reason is kept in the sealed state alone."""
     by = check_actor(by, setting.acting, "restrict")

@@ -24,8 +24,8 @@ from ..storage.contract import Head, Write
 from ..vault.sealing import Sealer
 from .collecting import Input, check_shown, check_values, collect, may_collect
 from .common import (
-    check_actor,
     REF,
+    check_actor,
     check_happened,
     check_ref,
     key_bytes,
@@ -206,7 +206,7 @@ def _erased(head: Head) -> bool:
 
 def _already(setting: Setting, wish: _Wish, owner: bytes) -> Flow[None]:
     """A living owner: the same telling repeated is fine, anything else is ``AlreadyEnrolled``."""
-    from ..flows import look  # noqa: PLC0415
+    from ..flows import look
 
     book = yield from look(setting, owner)
     if book.state.erased is not None:
@@ -222,7 +222,7 @@ def _already(setting: Setting, wish: _Wish, owner: bytes) -> Flow[None]:
     )
 
 
-class _Repeated(Exception):  # noqa: N818  (never leaves this module)
+class _Repeated(Exception):
     """The same enrolment was made before, with the same key."""
 
 
@@ -260,7 +260,7 @@ def _write_first(setting: Setting, book: Book, wish: _Wish) -> None:
         again=wish.again,
     )
     if policy.lifecycle.start:
-        from ..model.events import Moved  # noqa: PLC0415
+        from ..model.events import Moved
 
         event = replace(event, moves=(Moved(stage=policy.lifecycle.start, at=happened),))
     place = book.state

@@ -28,9 +28,9 @@ from ..rights import ErasurePlan, plan_erasure
 from ..storage.contract import Head, Mark, Write
 from ..vault.sealing import Sealer
 from .common import (
-    check_actor,
     REF,
     Tombstone,
+    check_actor,
     locate,
     peek,
     read_tombstone,
@@ -151,7 +151,7 @@ def _mark_erased(setting: Setting, stream: bytes, by: str) -> Flow[dict[str, str
         if book.head is None:
             return {}
         if book.state.erased is not None and _says_erased(book):
-            return {field: "" for field in book.state.fields}
+            return dict.fromkeys(book.state.fields, "")
         survivors = yield from _survivors(setting, book)
         write = _erasing(setting, book, survivors, by)
         made = yield from effects.commit_one(write)
@@ -272,7 +272,7 @@ def _tell_sources(setting: Setting, ref: str) -> Flow[tuple[str, ...]]:
             continue
         try:
             yield from effects.call(source.erase, ref)
-        except Exception:  # noqa: BLE001  (it is listed as pending, and told again)
+        except Exception:
             pending.append(name)
     return tuple(pending)
 
@@ -405,7 +405,7 @@ def _below_floor(setting: Setting, by: str) -> Flow[int]:
             continue
         setting.forget_key(name)
         floor, stream = read_floor(head.values)
-        length = yield from act(setting, stream, lambda book: _take_back(setting, book, by))
+        length = yield from act(stream, lambda book: _take_back(setting, book, by))
         if 0 < length < floor:
             yield from set_floor(setting, name, stream, length, lower=True)
         count += length > 0

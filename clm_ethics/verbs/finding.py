@@ -9,7 +9,7 @@ from ..flows import effects, open_books
 from ..model.events import Read
 from ..policy import Request, decide
 from ..storage.contract import FIRST
-from .common import check_actor, REF, moved, on_customer, token_of
+from .common import REF, check_actor, moved, on_customer, token_of
 
 if TYPE_CHECKING:
     from ..flows import Book, Flow, Setting
@@ -18,7 +18,9 @@ PAGE = 100
 """Customers of one page."""
 
 
-def find(setting: Setting, field: str, value: str, *, purpose: str, by: str | None = None) -> Flow[tuple[str, ...]]:
+def find(
+    setting: Setting, field: str, value: str, *, purpose: str, by: str | None = None
+) -> Flow[tuple[str, ...]]:
     """Return the references of the customers whose *field* is *value*, if *purpose* may see it.
 
     Each one found is a read of that field, and stands in the ledger.

@@ -16,6 +16,5 @@ def notice(setting: Setting, *purposes: str, locale: str | None = None) -> Flow[
     Its ``id`` is a hash over the clauses, the locale and the text: ``grant(shown=notice.id)``
     proves what was shown.
     """
-    language = locale or setting.policy.controller.locales[0]
-    return render(setting.policy, purposes, language)
-    yield  # a flow without effects
+    yield from ()  # a flow without effects
+    return render(setting.policy, purposes, locale or setting.policy.controller.locales[0])

@@ -52,12 +52,16 @@ def _create(setting: Setting, name: bytes) -> Flow[Head]:
             raise
         made = False
     if setting.split:
-        yield from effects.commit_one(Write(name, 0, Head(setting.version(), 0, b"", b"keys elsewhere", b"", ())), DATA)
+        yield from effects.commit_one(
+            Write(name, 0, Head(setting.version(), 0, b"", b"keys elsewhere", b"", ())), DATA
+        )
     if made:
         return new
     head = yield from effects.load_one(name, KEYS)
     if head is None:
-        raise StorageUnavailable("the keys could not be stored", written=None, place="open", remedy="open again")
+        raise StorageUnavailable(
+            "the keys could not be stored", written=None, place="open", remedy="open again"
+        )
     return head
 
 

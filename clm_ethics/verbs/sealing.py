@@ -233,7 +233,9 @@ def read_log_state(head: Head) -> LogState:
     try:
         return _states.decode(head.state or b"")
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise StorageCorrupt("the log's head cannot be read", place="log", remedy="restore from a backup") from None
+        raise StorageCorrupt(
+            "the log's head cannot be read", place="log", remedy="restore from a backup"
+        ) from None
 
 
 def _stored_checkpoint(log: Log) -> str | None:
@@ -291,7 +293,7 @@ def prove(setting: Setting, receipt: Receipt) -> Flow[Proof]:
 
 class _Found(NamedTuple):
     leaf: Leaf
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
     path: Sequence[bytes]
     checkpoint: str
 
@@ -328,7 +330,9 @@ def read_leaf(entry: Entry) -> Leaf:
         return leaves.decode(record)
     except (LedgerError, msgspec.DecodeError, UnicodeDecodeError):
         raise StorageCorrupt(
-            f"entry {entry.index} of the log cannot be read", place="log", remedy="verify() says what is wrong"
+            f"entry {entry.index} of the log cannot be read",
+            place="log",
+            remedy="verify() says what is wrong",
         ) from None
 
 
@@ -340,7 +344,9 @@ def _around(receipt: Receipt, length: int) -> Flow[tuple[bytes, list[bytes]]]:
     while position < length:
         page = yield from effects.entries(receipt.stream, position, min(PAGE, length - position))
         if not page:
-            raise StorageCorrupt("entries of the stream are missing", place="prove", remedy="verify() says which")
+            raise StorageCorrupt(
+                "entries of the stream are missing", place="prove", remedy="verify() says which"
+            )
         for entry in page:
             position = entry.index
             if entry.index == receipt.index:

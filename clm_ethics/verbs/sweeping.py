@@ -83,7 +83,9 @@ def _check_clock(setting: Setting, now: datetime, *, confirm: bool) -> Flow[int]
         if sealed.at and now < instant(sealed.at):
             raise ClockError("the clock is behind the last seal", place="sweep", remedy="set the clock right")
         if last is not None and now < last:
-            raise ClockError("the clock is behind the last sweep", place="sweep", remedy="set the clock right")
+            raise ClockError(
+                "the clock is behind the last sweep", place="sweep", remedy="set the clock right"
+            )
         if last is not None and now > FURTHEST_JUMP.after(last):
             raise ClockError(
                 "the clock is more than 7 days after the last sweep",
@@ -107,7 +109,9 @@ def _sweep_one(setting: Setting, stream: bytes) -> Flow[Sweep]:
             return Sweep()
         at = book.now()
         removed = _remove(setting, book, at)
-        event = moved(setting, book, Swept(at=at, by="clm_ethics", policy=setting.policy.hash, removed=removed))
+        event = moved(
+            setting, book, Swept(at=at, by="clm_ethics", policy=setting.policy.hash, removed=removed)
+        )
         book.remark = True
         if event.removed or event.moves:
             book.append(event)

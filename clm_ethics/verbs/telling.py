@@ -11,7 +11,16 @@ from ..errors import UsageError
 from ..model.events import Collected, Corrected, Put, Recorded
 from ..model.fold import fold
 from ..model.state import BUILT_IN
-from .collecting import Input, announced, check_event, check_shown, check_values, collect, may_collect, remark_lookups
+from .collecting import (
+    Input,
+    announced,
+    check_event,
+    check_shown,
+    check_values,
+    collect,
+    may_collect,
+    remark_lookups,
+)
 from .common import check_actor, check_happened, key_bytes, moved, need_living, on_customer, repeated
 from .enrolling import contract_key
 from .flooring import raise_floor

@@ -15,13 +15,13 @@ from ..ledger.audit import Fault, FaultKind, StreamCheck
 from ..ledger.merkle import Frontier, leaf_hash
 from ..ledger.note import open_note, parse_checkpoint, parse_vkey
 from ..model.times import Duration, micros
-from ..storage.contract import Head
 from .sealing import PAGE, Remembered, load_remembered, origin_of, read_leaf, read_log_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ..flows import Flow, Setting
+    from ..storage.contract import Head
 
 UNSEALED_AT_MOST = Duration(seconds=7 * 86400)
 """House rule: how old the oldest unsealed entry of a customer may be."""
@@ -67,7 +67,9 @@ class Verification:
 class _Run:
     """One verification under way."""
 
-    def __init__(self, setting: Setting, known: Iterable[str], progress: Callable[[int], object] | None) -> None:
+    def __init__(
+        self, setting: Setting, known: Iterable[str], progress: Callable[[int], object] | None
+    ) -> None:
         self.setting = setting
         self.known = tuple(known)
         self.progress = progress
@@ -141,7 +143,9 @@ def _log(run: _Run, generation: int, remembered: Remembered) -> Flow[None]:
         )
     for size, root in _known_roots(run, generation):
         if roots.get(size) != root:
-            run.fault(FaultKind.FORKED, stream, size, "the log does not contain a checkpoint that somebody kept")
+            run.fault(
+                FaultKind.FORKED, stream, size, "the log does not contain a checkpoint that somebody kept"
+            )
 
 
 def _leaves(
@@ -229,7 +233,9 @@ def _sealing(run: _Run, stream: bytes, *, values: bool) -> Flow[None]:
         if values:
             _values(run, books[stream])
     except (SealBroken, StorageCorrupt, VaultError) as error:
-        run.fault(FaultKind.ALTERED, stream, 0, f"what is stored for the customer does not open: {error.what}")
+        run.fault(
+            FaultKind.ALTERED, stream, 0, f"what is stored for the customer does not open: {error.what}"
+        )
 
 
 def _values(run: _Run, book: Book) -> None:

@@ -28,9 +28,7 @@ class View:
 
     __slots__ = ("_values", "decision", "partly", "withheld")
 
-    def __init__(
-        self, decision: Decision, values: Mapping[str, Any], withheld: Mapping[str, Reason]
-    ) -> None:
+    def __init__(self, decision: Decision, values: Mapping[str, Any], withheld: Mapping[str, Reason]) -> None:
         self.decision = decision
         self.withheld: Mapping[str, Reason] = MappingProxyType(dict(withheld))
         self.partly: Mapping[str, Reason] = MappingProxyType(dict(decision.partly))
@@ -93,7 +91,9 @@ class View:
     __str__ = __repr__
 
     def __reduce__(self) -> NoReturn:
-        raise UsageError("a view holds personal data and cannot be pickled", remedy="take the values that you need")
+        raise UsageError(
+            "a view holds personal data and cannot be pickled", remedy="take the values that you need"
+        )
 
     def _why(self, field: str) -> FieldWithheld:
         reason = self.withheld.get(field)
@@ -101,4 +101,6 @@ class View:
             return FieldWithheld(field, reason.code, remedy=reason.text)
         if not self:
             return FieldWithheld(field, self.decision.codes[0], remedy="the purpose itself is denied")
-        return FieldWithheld(field, "field.unlisted", remedy="the purpose does not list it, or it was not asked for")
+        return FieldWithheld(
+            field, "field.unlisted", remedy="the purpose does not list it, or it was not asked for"
+        )

@@ -6,6 +6,7 @@ import pickle
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -478,6 +479,15 @@ def test_other_bases_say_how_to_stop_too():
     assert answer.agreed is None
     assert "We have weighed our interest against yours, and you have not objected." in answer.explain()
     assert "To stop it, say no to this purpose, at any time and without a reason" in answer.explain()
+
+
+def test_a_choice_told_again_needs_no_titles():
+    """Without the purpose's words its name stands in for them, and nothing is left blank."""
+    told = try_one(someone())
+    bare = evolve(told, title="", contact="", agreed=None).explain()
+
+    assert "because of this purpose: news." in bare
+    assert bare.endswith("as easily as you gave it.")
 
 
 def test_nothing_personal_is_shown():

@@ -18,6 +18,7 @@ from clm_ethics.policy.values import Cap, Channel, Quiet
 from tests.ethics.shop import NOON, SHOP, codes, policy, reserve, someone, try_one
 
 DAY, TICK, MINUTE = timedelta(days=1), timedelta(microseconds=1), timedelta(minutes=1)
+BERLINER = someone()
 SHORTEST = min(CONTACT_BUDGET, key=lambda cap: cap.per.longest)
 
 
@@ -208,7 +209,7 @@ DAYS = [(zone, region, day) for zone, (region, days) in CLOCKS.items() for day i
 def waits(zone: str, region: str, at: datetime, *, quiet: Quiet | None = None, row: str = "sms_marketing"):
     """Return the wait of somebody there on a channel with these hours."""
     about = {name: each for name, each in (("zone", zone), ("region", region)) if each}
-    state = replace(someone(), about=about)
+    state = replace(BERLINER, about=about)
     channel = Channel(name="sms", row=row, quiet=quiet)
     return timing.quiet(Facts(SHOP, state, SHOP.purposes["news"], channel, at, "customer", False))
 
@@ -364,6 +365,13 @@ def test_try_again_is_past_every_limit():
     assert "From 2026-05-05 07:00 UTC on" in answer.explain()
     assert try_one(person, shop=shop, channel="sms", at=answer.try_again)
     assert not try_one(person, shop=shop, channel="sms", at=answer.try_again - MINUTE)
+
+
+def test_waiting_for_limits_is_bounded(monkeypatch):
+    """The search for a free instant ends, and then promises none."""
+    monkeypatch.setattr(timing, "_MOST_WAITS", 1)
+
+    assert try_one(contacted(0, channel="email"), at=NOON + MINUTE).try_again is None
 
 
 def test_no_time_is_named_where_time_does_not_help():

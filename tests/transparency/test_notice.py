@@ -136,6 +136,14 @@ def test_other_bases_say_their_own(purpose, said):
     assert said in render(SHOP, (purpose,), "en").text
 
 
+def test_a_yes_without_an_end_promises_no_question():
+    """Where a consent does not expire, the notice does not say that it will be asked for again."""
+    text = render(policy(purposes__stats__basis="consent"), ("stats",), "en").text
+
+    assert "You may withdraw at any time" in text
+    assert "then we ask again" not in text
+
+
 def test_no_end_is_said_too():
     """A purpose without a retention says that it has no fixed end."""
     document = deepcopy(DOCUMENT)

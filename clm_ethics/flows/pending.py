@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, NoReturn, TypeVar
 
-from .errors import NotAwaited
+from ..errors import NotAwaited
 
 T = TypeVar("T")
 

@@ -1,0 +1,205 @@
+"""Handles: a customer and a choice, in both colours. Each verb once per colour, one line each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .errors import UsageError
+from .flows import Pending
+from .flows.colours import awaiting_one, blocking_one
+from .verbs import asking, choosing, consenting, erasing, telling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .ethics import Level, Offer
+    from .flows import Flow, Setting
+    from .policy import Decision, Reason
+
+T = TypeVar("T")
+
+
+class _Answer:
+    """What both colours of a choice have."""
+
+    __slots__ = ("_by", "_reserved", "_steward", "ref")
+
+    def __init__(self, steward: Any, ref: str, reserved: choosing.Reserved, by: str | None) -> None:
+        self._steward = steward
+        self.ref = ref
+        self._reserved = reserved
+        self._by = by
+
+    def __bool__(self) -> bool:
+        """Tell whether an offer was chosen."""
+        return bool(self._reserved.pick)
+
+    @property
+    def offer(self) -> Offer | None:
+        """What was chosen."""
+        return self._reserved.pick.offer
+
+    @property
+    def level(self) -> Level:
+        """How much of the customer's data it uses."""
+        return self._reserved.pick.level
+
+    @property
+    def to(self) -> Any:
+        """The customer's address on the chosen channel, and on no other."""
+        return self._reserved.to
+
+    @property
+    def withheld(self) -> Mapping[str, tuple[Reason, ...]]:
+        """Per offer that may not be made, why."""
+        return self._reserved.pick.withheld
+
+    @property
+    def why_not_higher(self) -> tuple[Reason, ...]:
+        """What kept a more personal level away."""
+        return self._reserved.pick.why_not_higher
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Every reason for which an offer was withheld, once."""
+        return self._reserved.pick.reasons
+
+    @property
+    def decision(self) -> Decision | None:
+        """The permission for what was chosen."""
+        return self._reserved.pick.decision
+
+    def explain(self) -> str:
+        """Say to the customer why they see this, or why they see nothing."""
+        return self._reserved.pick.explain()
+
+    def __repr__(self) -> str:
+        """Show what was chosen, never a person's data."""
+        return repr(self._reserved.pick).replace("<Pick", "<Choice", 1)
+
+    @property
+    def _setting(self) -> Setting:
+        setting: Setting = self._steward._setting
+        return setting
+
+    def _resolve(self, *, sent: bool, by: str | None) -> Flow[None]:
+        if not self:
+            raise UsageError(
+                "nothing was chosen", place="sent" if sent else "cancelled", remedy="look at withheld"
+            )
+        return choosing.resolve(self._setting, self.ref, self._reserved.index, by=by or self._by, sent=sent)
+
+
+class Choice(_Answer):
+    """The answer of ``choose``; an unresolved one counts as a contact."""
+
+    __slots__ = ()
+
+    def sent(self, *, by: str | None = None) -> None:
+        """Say that it went out."""
+        self._steward._run(self._resolve(sent=True, by=by))
+
+    def cancelled(self, *, by: str | None = None) -> None:
+        """Say that it did not go out: the contact is free again."""
+        self._steward._run(self._resolve(sent=False, by=by))
+
+
+class AsyncChoice(_Answer):
+    """The answer of an awaited ``choose``; an unresolved one counts as a contact."""
+
+    __slots__ = ()
+
+    def sent(self, *, by: str | None = None) -> Pending[None]:
+        """Say that it went out."""
+        return Pending(lambda: self._steward._run(self._resolve(sent=True, by=by)), "sent")
+
+    def cancelled(self, *, by: str | None = None) -> Pending[None]:
+        """Say that it did not go out: the contact is free again."""
+        return Pending(lambda: self._steward._run(self._resolve(sent=False, by=by)), "cancelled")
+
+
+class _Handle:
+    """What both colours of a customer have: the steward, and the host's reference."""
+
+    __slots__ = ("_steward", "ref")
+
+    def __init__(self, steward: Any, ref: str) -> None:
+        self._steward = steward
+        self.ref = ref
+
+    @property
+    def _setting(self) -> Setting:
+        setting: Setting = self._steward._setting
+        return setting
+
+    def __repr__(self) -> str:
+        """Show that it is a handle; the reference may be personal."""
+        return f"<{type(self).__name__}>"
+
+
+class Customer(_Handle):
+    """A handle to one customer: making one reads nothing."""
+
+    __slots__ = ()
+
+    def _run(self, flow: Flow[T]) -> T:
+        answer: T = self._steward._run(flow)
+        return answer
+
+    put = blocking_one(telling.put)
+    record = blocking_one(telling.record)
+    correct = blocking_one(telling.correct)
+    grant = blocking_one(consenting.grant)
+    refuse = blocking_one(consenting.refuse)
+    withdraw = blocking_one(consenting.withdraw)
+    object_to = blocking_one(consenting.object_to)
+    restrict = blocking_one(consenting.restrict)
+    lift_restriction = blocking_one(consenting.lift_restriction)
+    may = blocking_one(asking.may)
+    read = blocking_one(asking.read)
+    history = blocking_one(asking.history)
+    plan_erase = blocking_one(erasing.plan_erase)
+    erase = blocking_one(erasing.erase)
+
+    def choose(
+        self, offers: Iterable[Offer], *, channel: str, by: str | None = None, key: str | None = None
+    ) -> Choice:
+        """Choose the best of *offers* that is lawful and decent; see ``verbs.choosing.choose``."""
+        flow = choosing.choose(self._setting, self.ref, offers, channel=channel, by=by, key=key)
+        return Choice(self._steward, self.ref, self._run(flow), by)
+
+
+class AsyncCustomer(_Handle):
+    """A handle to one customer: making one reads nothing, and is not awaited."""
+
+    __slots__ = ()
+
+    async def _run(self, flow: Flow[T]) -> T:
+        answer: T = await self._steward._run(flow)
+        return answer
+
+    put = awaiting_one(telling.put)
+    record = awaiting_one(telling.record)
+    correct = awaiting_one(telling.correct)
+    grant = awaiting_one(consenting.grant)
+    refuse = awaiting_one(consenting.refuse)
+    withdraw = awaiting_one(consenting.withdraw)
+    object_to = awaiting_one(consenting.object_to)
+    restrict = awaiting_one(consenting.restrict)
+    lift_restriction = awaiting_one(consenting.lift_restriction)
+    may = awaiting_one(asking.may)
+    read = awaiting_one(asking.read)
+    history = awaiting_one(asking.history)
+    plan_erase = awaiting_one(erasing.plan_erase)
+    erase = awaiting_one(erasing.erase)
+
+    def choose(
+        self, offers: Iterable[Offer], *, channel: str, by: str | None = None, key: str | None = None
+    ) -> Pending[AsyncChoice]:
+        """Choose the best of *offers* that is lawful and decent; see ``verbs.choosing.choose``."""
+
+        async def run() -> AsyncChoice:
+            flow = choosing.choose(self._setting, self.ref, offers, channel=channel, by=by, key=key)
+            return AsyncChoice(self._steward, self.ref, await self._run(flow), by)
+
+        return Pending(run, "choose")
