@@ -430,7 +430,7 @@ def _setting(
     policy: Policy,
     keys: Keys,
     data: Storage | None,
-    split: bool,
+    split: bool,  # noqa: FBT001
     sources: Mapping[str, Source] | None,
     audit: str,
     tenant: str,

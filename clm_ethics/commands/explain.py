@@ -5,7 +5,6 @@ No value of the customer is printed: the story says what was collected, never wh
 
 from __future__ import annotations
 
-import argparse
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from .output import NO, YES, say, show
 from .words import moment, positive
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
 
     from ..customer import Customer

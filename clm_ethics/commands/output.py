@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ClmError, PolicyError, UsageError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
 
 YES, NO, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
@@ -37,18 +37,18 @@ def complain(error: ClmError, *, as_json: bool) -> None:
         show(
             {"error": type(error).__name__, "what": error.what, "place": error.place, "remedy": error.remedy}
         )
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {error}", file=sys.stderr)  # noqa: T201
 
 
 def show(document: Any) -> None:
     """Print a JSON *document*."""
-    print(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+    print(json.dumps(document, indent=2, ensure_ascii=False, default=str))  # noqa: T201
 
 
 def say(*lines: str) -> None:
     """Print *lines*."""
     for line in lines:
-        print(line)
+        print(line)  # noqa: T201
 
 
 def columns(rows: Sequence[tuple[str, str]], *, indent: int = 2) -> list[str]:

@@ -7,7 +7,6 @@ command goes on.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from .where import FILE
 from .words import positive
 
 if TYPE_CHECKING:
+    import argparse
     from ..tour.data import History
     from ..tour.report import Outcome
 

@@ -6,10 +6,13 @@ wrong.
 
 from __future__ import annotations
 
-import argparse
 
 from . import where
 from .output import NO, YES, say, show
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -36,7 +36,7 @@ def apply_rules(rules: Iterable[Rule], offer: Offer, facts: Facts) -> tuple[Reas
     for rule in rules:
         try:
             why = rule.check(offer, facts)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is: it denies, and its text may be personal)
             why = reason("rule.error", f"{rule.name} raised {type(error).__name__}")
         if why is not None:
             found[why] = None

@@ -52,7 +52,7 @@ class Blocking:
             answer = error = None
             try:
                 answer = self._perform(effect)
-            except Exception as failed:
+            except Exception as failed:  # noqa: BLE001  (the flow hears of it, and decides)
                 error = failed
 
     def _perform(self, effect: Effect) -> Any:
@@ -123,7 +123,7 @@ class Awaiting:
             answer = error = None
             try:
                 answer = await self._perform(effect)
-            except Exception as failed:
+            except Exception as failed:  # noqa: BLE001  (the flow hears of it, and decides)
                 error = failed
 
     async def _perform(self, effect: Effect) -> Any:

@@ -53,7 +53,7 @@ class Pending(Coroutine[Any, Any, T], Generic[T]):
         """Name the verb."""
         return f"<Pending {self._verb}: await it>"
 
-    def __bool__(self) -> NoReturn:
+    def __bool__(self) -> NoReturn:  # noqa: PLE0304  (that it raises is the point)
         """Raise: a pending answer is neither yes nor no."""
         self._refuse()
 
@@ -69,7 +69,7 @@ class Pending(Coroutine[Any, Any, T], Generic[T]):
         """Raise: there is no answer yet."""
         self._refuse()
 
-    def __len__(self) -> NoReturn:
+    def __len__(self) -> NoReturn:  # noqa: PLE0303  (that it raises is the point)
         """Raise: there is no answer yet."""
         self._refuse()
 

@@ -57,7 +57,7 @@ class Job:
         self.error = None
         try:
             self.result = self.act(book)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (it belongs to this verb's caller alone)
             book.back_to(place)
             self.error = error
 
@@ -145,7 +145,7 @@ def _run(setting: Setting, book: Book, jobs: list[Job]) -> tuple[Write | None, d
         return None, {}
     try:
         return book.write(), queued
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (nothing of this stream is written, and each verb hears why)
         setting.give_back(book.stream, queued)
         _fail(jobs, error)
         return None, {}

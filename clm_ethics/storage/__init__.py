@@ -40,7 +40,7 @@ GROUP: Final = "clm_ethics.storage"
 """The entry point group of the adapters."""
 
 
-def open(url: str) -> Storage:
+def open(url: str) -> Storage:  # noqa: A001 -- it is called as storage.open
     """Open the storage at *url*; who opens it closes it, if it is :class:`Closable`.
 
     ``memory:`` is this process's memory; ``sqlite:///crm.db`` a file in the current folder,

@@ -120,7 +120,7 @@ def together(*jobs: Callable[[], object]) -> None:
     def guarded(job: Callable[[], object]) -> None:
         try:
             job()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 -- raised again by the caller's thread
             failures.append(error)
 
     threads = [Thread(target=guarded, args=(job,), daemon=True) for job in jobs]

@@ -69,7 +69,7 @@ class HostileStorage:
         self.calls = 0
         self.met = 0
         self._inner = inner
-        self._random = Random(seed)
+        self._random = Random(seed)  # noqa: S311 -- to be repeated, not to be secret
         self._lock = Lock()
         self._conflict = conflict
         self._lost = lost

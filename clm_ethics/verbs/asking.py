@@ -243,7 +243,7 @@ def _fetch(
             continue
         try:
             found = yield from effects.call(setting.sources[source].fetch, ref, tuple(names))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever a host's source raises is not ours)
             raise SourceError(
                 f"the source failed ({type(error).__name__})",
                 place=f"source `{source}`",

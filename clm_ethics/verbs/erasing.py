@@ -272,7 +272,7 @@ def _tell_sources(setting: Setting, ref: str) -> Flow[tuple[str, ...]]:
             continue
         try:
             yield from effects.call(source.erase, ref)
-        except Exception:
+        except Exception:  # noqa: BLE001  (it is listed as pending, and told again)
             pending.append(name)
     return tuple(pending)
 

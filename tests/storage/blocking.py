@@ -6,12 +6,13 @@ import asyncio
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
+from clm_ethics.storage.threaded import Threaded
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
     from typing import Any
 
-    from clm_ethics.storage import Entry, Head, Write
-    from clm_ethics.storage.threaded import Threaded
+    from clm_ethics.storage import AsyncStorage, Entry, Head, Write
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ class Loop:
 class Blocking:
     """*storage*, whose coroutines are run by *loop*."""
 
-    def __init__(self, storage: Threaded, loop: Loop) -> None:
+    def __init__(self, storage: AsyncStorage, loop: Loop) -> None:
         self._storage = storage
         self._loop = loop
 
@@ -63,4 +64,5 @@ class Blocking:
 
     def close(self) -> None:
         """Close."""
-        self._loop.run(self._storage.aclose())
+        if isinstance(self._storage, Threaded):
+            self._loop.run(self._storage.aclose())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clm_ethics.storage.memory import MemoryStorage
+from clm_ethics.storage.memory import AsyncMemoryStorage, MemoryStorage
 from clm_ethics.storage.threaded import Threaded
 from clm_ethics.testing import HostileStorage, StorageConformance
 from tests.storage.blocking import Blocking, Loop
@@ -54,6 +54,19 @@ class TestThreadedSqlite(StorageConformance):
         yield connect
         for storage in storages:
             storage.close()
+        loop.close()
+
+
+class TestAsyncMemoryStorage(StorageConformance):
+    """The memory of an event loop keeps the contract."""
+
+    examples = 5
+
+    @pytest.fixture
+    def connect(self) -> Iterator[Connect]:
+        """Return the one memory, however often it is asked for."""
+        loop, storage = Loop(), AsyncMemoryStorage()
+        yield lambda: Blocking(storage, loop)
         loop.close()
 
 
