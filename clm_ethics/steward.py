@@ -6,10 +6,11 @@ What a verb does stands in ``verbs/``; here it is only bound to a driver.
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import attrs
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .policy import Policy
-    from .storage.contract import Storage
+    from .storage.contract import AsyncStorage, Storage
     from .vault.keys import Keys
     from .verbs.sources import Source
 
@@ -104,6 +105,7 @@ class Steward:
         self._driver = driver
         self._owned = owned
         self._timer = Timer(self._flush)
+        self._is_copy = False
         self.ledger = Ledger(self)
 
     @classmethod
@@ -140,13 +142,22 @@ class Steward:
         """
         from . import storage as storages
 
-        data, own_data = (storages.open(storage), True) if isinstance(storage, str) else (storage, False)
-        kept, own_keys = (
-            (storages.open(keys_in), True) if isinstance(keys_in, str) else (keys_in or data, False)
-        )
-        owned = tuple(each for each, own in ((data, own_data), (kept, own_keys)) if own)
-        setting = _setting(policy, keys, data, keys_in is not None, sources, audit, tenant, clock, random)
-        return cls._opened(setting, data, kept, owned)
+        setting = _setting(policy, keys, keys_in is not None, sources, audit, tenant, clock, random)
+        owned: list[Storage] = []
+
+        def place(where: str | Storage) -> Storage:
+            if not isinstance(where, str):
+                return where
+            owned.append(storages.open(where))
+            return owned[-1]
+
+        try:
+            data = place(storage)
+            kept = data if keys_in is None else place(keys_in)
+            return cls._opened(setting, data, kept, tuple(owned))
+        except BaseException:
+            _close(owned)
+            raise
 
     @classmethod
     def memory(
@@ -165,19 +176,15 @@ class Steward:
 
         data = MemoryStorage()
         keys = MemoryKeys(random or os.urandom)
-        setting = _setting(policy, keys, data, False, sources, audit, tenant, clock, random)
+        setting = _setting(policy, keys, False, sources, audit, tenant, clock, random)
         return cls._opened(setting, data, data, ())
 
     @classmethod
     def _opened(cls, setting: Setting, data: Storage, kept: Storage, owned: tuple[Storage, ...]) -> Steward:
+        setting.scrub = data.scrub if isinstance(data, Scrubbable) else None
         driver = Blocking(setting, data, kept)
-        steward = cls(setting, driver, owned)
-        try:
-            driver.run(opening.open_setting(setting))
-        except BaseException:
-            _close(owned)
-            raise
-        return steward
+        driver.run(opening.open_setting(setting))
+        return cls(setting, driver, owned)
 
     def _run(self, flow: Flow[T]) -> T:
         answer = self._driver.run(flow)
@@ -202,8 +209,11 @@ class Steward:
         self.close()
 
     def close(self) -> None:
-        """Write what waits, and close the storages that this steward opened; may be called twice."""
-        if not self._driver.open:
+        """Write what waits, and close the storages that this steward opened; may be called twice.
+
+        Closing a copy (:meth:`acting`) leaves the steward that it was copied from open.
+        """
+        if self._is_copy or not self._driver.open:
             return
         self._timer.stop()
         try:
@@ -229,7 +239,7 @@ class Steward:
         """Return a copy whose verbs are done by *by* unless they say otherwise; it need not be closed."""
         common.check_actor(by, None, "acting")
         copy = Steward(attrs.evolve(self._setting, acting=by), self._driver, ())
-        copy._timer = self._timer
+        copy._timer, copy._is_copy = self._timer, True
         return copy
 
     def enroll(
@@ -271,16 +281,17 @@ class AsyncSteward:
     def __init__(self, setting: Setting, connect: Callable[[], Coroutine[Any, Any, Awaiting]]) -> None:
         self._setting = setting
         self._connection = Connection(connect, sealing.flush)
+        self._is_copy = False
         self.ledger = AsyncLedger(self)
 
     @classmethod
     def open(
         cls,
-        storage: str | Storage,
+        storage: str | Storage | AsyncStorage,
         *,
         policy: Policy,
         keys: Keys,
-        keys_in: str | Storage | None = None,
+        keys_in: str | Storage | AsyncStorage | None = None,
         sources: Mapping[str, Source] | None = None,
         audit: str = "durable",
         tenant: str = "main",
@@ -291,18 +302,18 @@ class AsyncSteward:
         from . import storage as storages
         from .storage.threaded import Threaded
 
-        def threaded(place: str | Storage) -> Threaded:
-            return (
-                Threaded(functools.partial(storages.open, place))
-                if isinstance(place, str)
-                else Threaded(place)
-            )
+        def place(where: str | Storage | AsyncStorage) -> AsyncStorage:
+            if isinstance(where, str):
+                return Threaded(functools.partial(storages.open, where))
+            if inspect.iscoroutinefunction(where.load):
+                return cast("AsyncStorage", where)
+            return Threaded(cast("Storage", where), owns=False)
 
-        setting = _setting(policy, keys, None, keys_in is not None, sources, audit, tenant, clock, random)
+        setting = _setting(policy, keys, keys_in is not None, sources, audit, tenant, clock, random)
 
         async def connect() -> Awaiting:
-            data = threaded(storage)
-            kept = data if keys_in is None else threaded(keys_in)
+            data = place(storage)
+            kept = data if keys_in is None else place(keys_in)
             return await _connect(setting, data, kept)
 
         return cls(setting, connect)
@@ -323,7 +334,7 @@ class AsyncSteward:
         from .vault.keys import MemoryKeys
 
         keys = MemoryKeys(random or os.urandom)
-        setting = _setting(policy, keys, None, False, sources, audit, tenant, clock, random)
+        setting = _setting(policy, keys, False, sources, audit, tenant, clock, random)
 
         async def connect() -> Awaiting:
             data = AsyncMemoryStorage()
@@ -350,11 +361,16 @@ class AsyncSteward:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close it."""
-        await self._connection.close(self._setting)
+        await self.close()
 
     def close(self) -> Pending[None]:
-        """Write what waits, and close; may be called twice."""
-        return Pending(lambda: self._connection.close(self._setting), "close")
+        """Write what waits, and close; may be called twice. Closing a copy does nothing."""
+
+        async def run() -> None:
+            if not self._is_copy:
+                await self._connection.close(self._setting)
+
+        return Pending(run, "close")
 
     def __repr__(self) -> str:
         """Name the policy."""
@@ -373,7 +389,7 @@ class AsyncSteward:
         """Return a copy whose verbs are done by *by* unless they say otherwise; it need not be closed."""
         common.check_actor(by, None, "acting")
         copy = AsyncSteward(attrs.evolve(self._setting, acting=by), self._connection.connect)
-        copy._connection = self._connection
+        copy._connection, copy._is_copy = self._connection, True
         return copy
 
     def enroll(
@@ -416,7 +432,8 @@ class AsyncSteward:
     after_restore = awaiting(erasing.after_restore)
 
 
-async def _connect(setting: Setting, data: Any, kept: Any) -> Awaiting:
+async def _connect(setting: Setting, data: AsyncStorage, kept: AsyncStorage) -> Awaiting:
+    setting.scrub = getattr(data, "scrub", None)
     driver = Awaiting(setting, data, kept)
     try:
         await driver.run(opening.open_setting(setting))
@@ -429,7 +446,6 @@ async def _connect(setting: Setting, data: Any, kept: Any) -> Awaiting:
 def _setting(
     policy: Policy,
     keys: Keys,
-    data: Storage | None,
     split: bool,  # noqa: FBT001
     sources: Mapping[str, Source] | None,
     audit: str,
@@ -458,7 +474,6 @@ def _setting(
         sources=given,
         split=split,
         batched=audit == "batched",
-        scrub=data.scrub if isinstance(data, Scrubbable) else None,
     )
 
 

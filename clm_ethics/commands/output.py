@@ -37,18 +37,18 @@ def complain(error: ClmError, *, as_json: bool) -> None:
         show(
             {"error": type(error).__name__, "what": error.what, "place": error.place, "remedy": error.remedy}
         )
-    print(f"error: {error}", file=sys.stderr)  # noqa: T201
+    print(f"error: {error}", file=sys.stderr)
 
 
 def show(document: Any) -> None:
     """Print a JSON *document*."""
-    print(json.dumps(document, indent=2, ensure_ascii=False, default=str))  # noqa: T201
+    print(json.dumps(document, indent=2, ensure_ascii=False, default=str))
 
 
 def say(*lines: str) -> None:
     """Print *lines*."""
     for line in lines:
-        print(line)  # noqa: T201
+        print(line)
 
 
 def columns(rows: Sequence[tuple[str, str]], *, indent: int = 2) -> list[str]:

@@ -17,6 +17,7 @@ from .words import positive
 
 if TYPE_CHECKING:
     import argparse
+
     from ..tour.data import History
     from ..tour.report import Outcome
 

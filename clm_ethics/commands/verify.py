@@ -6,10 +6,10 @@ wrong.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 from . import where
 from .output import NO, YES, say, show
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse

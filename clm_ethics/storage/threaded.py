@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from clm_ethics.errors import StorageUnavailable
-from clm_ethics.storage.contract import Closable
+from clm_ethics.storage.contract import Closable, Scrubbable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,9 +28,11 @@ class Threaded:
     Args:
         storage: a storage, or a function that opens one; it is called by the worker at the
             first call, so that opening blocks nobody either.
+        owns: closing this closes *storage* too; false for a storage that the caller opened.
     """
 
-    def __init__(self, storage: Storage | Callable[[], Storage]) -> None:
+    def __init__(self, storage: Storage | Callable[[], Storage], *, owns: bool = True) -> None:
+        self._owns = owns
         self._storage: Storage | None = None if callable(storage) else storage
         self._opener = storage if callable(storage) else None
         self._process = os.getpid()
@@ -56,6 +58,10 @@ class Threaded:
         """See :meth:`clm_ethics.storage.Storage.find`."""
         return await self._run(lambda storage: storage.find(token, until=until, after=after, limit=limit))
 
+    async def scrub(self) -> Sequence[str]:
+        """See :class:`clm_ethics.storage.Scrubbable`; nothing is said by a storage that cannot."""
+        return await self._run(lambda storage: storage.scrub() if isinstance(storage, Scrubbable) else ())
+
     async def aclose(self) -> None:
         """Finish what was asked, then close the storage and end the worker; may be called twice."""
         import asyncio
@@ -73,7 +79,7 @@ class Threaded:
             worker.shutdown(wait=True)
         storage: object = self._storage
         self._storage = None
-        if isinstance(storage, Closable):
+        if self._owns and isinstance(storage, Closable):
             storage.close()
 
     async def _run(self, call: Callable[[Storage], T]) -> T:

@@ -180,7 +180,8 @@ class Replay:
     async def _offer(self, ana: AsyncCustomer, step: Step) -> None:
         """Decide a campaign for somebody: as personal as they allow, or not at all."""
         campaign = step.campaign
-        assert campaign is not None  # noqa: S101  (an offer step has one)
+        if campaign is None:
+            raise AssertionError("a step that offers has a campaign")
         purpose, channel, uses = way(campaign)
         offers = [Offer(campaign.name, purpose=purpose, uses=uses)]
         choice = await ana.choose(offers, channel=channel, by="campaigns", key=step.key)

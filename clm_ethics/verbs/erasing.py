@@ -352,7 +352,7 @@ def _clear_entries(stream: bytes) -> Flow[tuple[ErasureBegun | None, bytes | Non
 
 def after_restore(setting: Setting, *, by: str | None = None) -> Flow[Restored]:
     """Carry out again what a restored backup does not know: erasures, and every no."""
-    by = check_actor(by, setting.acting, "after_restore")
+    by = check_actor(by, setting.acting or "after_restore", "after_restore")
     again = resumed = 0
     now = micros(setting.clock())
     seen: set[bytes] = set()

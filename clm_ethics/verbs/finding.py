@@ -25,7 +25,7 @@ def find(
 
     Each one found is a read of that field, and stands in the ledger.
     """
-    by = check_actor(by, setting.acting, "find")
+    by = check_actor(by, setting.acting or "find", "find")
     policy = setting.policy
     policy.purpose(purpose)
     policy.check_fields((field,))

@@ -6,13 +6,12 @@ import asyncio
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
-from clm_ethics.storage.threaded import Threaded
-
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
     from typing import Any
 
     from clm_ethics.storage import AsyncStorage, Entry, Head, Write
+    from clm_ethics.storage.threaded import Threaded
 
 T = TypeVar("T")
 
@@ -62,7 +61,14 @@ class Blocking:
         """Find marks."""
         return self._loop.run(self._storage.find(token, until=until, after=after, limit=limit))
 
+
+class ClosableBlocking(Blocking):
+    """The same for a storage that can be closed."""
+
+    def __init__(self, storage: Threaded, loop: Loop) -> None:
+        super().__init__(storage, loop)
+        self._closable = storage
+
     def close(self) -> None:
         """Close."""
-        if isinstance(self._storage, Threaded):
-            self._loop.run(self._storage.aclose())
+        self._loop.run(self._closable.aclose())

@@ -9,7 +9,7 @@ import pytest
 from clm_ethics.storage.memory import AsyncMemoryStorage, MemoryStorage
 from clm_ethics.storage.threaded import Threaded
 from clm_ethics.testing import HostileStorage, StorageConformance
-from tests.storage.blocking import Blocking, Loop
+from tests.storage.blocking import Blocking, ClosableBlocking, Loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,10 +45,10 @@ class TestThreadedSqlite(StorageConformance):
     def connect(self, opened: Connect) -> Iterator[Connect]:
         """Return what opens the file once more, behind its own worker."""
         loop = Loop()
-        storages: list[Blocking] = []
+        storages: list[ClosableBlocking] = []
 
-        def connect() -> Blocking:
-            storages.append(Blocking(Threaded(opened), loop))
+        def connect() -> ClosableBlocking:
+            storages.append(ClosableBlocking(Threaded(opened), loop))
             return storages[-1]
 
         yield connect

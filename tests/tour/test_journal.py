@@ -18,9 +18,14 @@ def ledger(tmp_path):
     return tmp_path / "shop.db"
 
 
+NOW = "2025-01-01T00:00:00+00:00"
+
+
 def begun(**changes) -> Journal:
     """Return a journal as it is when a tour begins."""
-    return Journal(**{"source": "s", "fingerprint": "f", "seed": 1, "customers": 3, "total": 5, **changes})
+    return Journal(
+        **{"source": "s", "fingerprint": "f", "seed": 1, "customers": 3, "total": 5, "until": NOW, **changes}
+    )
 
 
 def test_what_is_saved_is_loaded(ledger):

@@ -36,7 +36,14 @@ figures = st.builds(
 def outcome(figures: Figures | None = None, **changes) -> report.Outcome:
     """Return how a small tour might have ended."""
     journal = Journal(
-        source="a shop", fingerprint="f", seed=7, customers=3, total=5, weeks=5, figures=figures or Figures()
+        source="a shop",
+        fingerprint="f",
+        seed=7,
+        customers=3,
+        total=5,
+        until="2025-12-31T00:00:00+00:00",
+        weeks=5,
+        figures=figures or Figures(),
     )
     ended = report.Outcome(
         journal=journal,
