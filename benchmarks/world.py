@@ -47,6 +47,9 @@ FIELDS: dict[str, dict[str, Any]] = {
     "churn": {"type": "number", "category": "user.behavior"},
 }
 NAMES = tuple(FIELDS)
+CONTRACTS = ("p01", "p07", "p13")
+ASKED = tuple(f"p{number:02}" for number in range(PURPOSES) if number % 6 in (0, 3, 4))
+"""The purposes that rest on consent."""
 
 
 def _kinds() -> tuple[dict[str, Any], ...]:
@@ -135,20 +138,20 @@ def _life(policy: Policy, draw: random.Random) -> list[Event]:
     about = {"region": draw.choice(REGIONS)}
     if draw.random() < 0.7:
         about["born"] = date(draw.randint(1950, 2014), draw.randint(1, 12), 9).isoformat()
-    events: list[Event] = [Enrolled(at=start, by="web", purpose="p01", about=about, opened={"p01": b"first"})]
+    events: list[Event] = [Enrolled(at=start, by="web", purpose="p01", about=about, opened=dict.fromkeys(CONTRACTS, b"first"))]
     for field in draw.sample(NAMES, 10):
         at = start + timedelta(days=draw.randint(0, 150))
         told = tuple(sorted(draw.sample(names, 18)))
         events.append(
             Put(at=at, by="web", purpose="p01", collected=(Collected(field=field, announced=told),))
         )
-    events += [_answer(policy, name, start, draw) for name in draw.sample(names, 10)]
+    events += [_answer(policy, name, start, draw) for name in draw.sample(ASKED, 10)]
     events += [
         Objected(at=start + timedelta(days=160), by="web", purpose=name)
         for name in draw.sample([each for each in names if int(each[1:]) % 6 == 2], 2)
     ]
     if draw.random() < 0.5:
-        events.append(Recorded(at=start + timedelta(days=170), by="web", event="order", closed={"p01": (b"first",)}))
+        events.append(Recorded(at=start + timedelta(days=170), by="web", event="order", closed=dict.fromkeys(CONTRACTS[:2], (b"first",))))
     stage = draw.choice(("prospect", "at_risk"))
     events.append(Swept(at=start + timedelta(days=180), moves=(Moved(stage=stage, at=start),)))
     return events

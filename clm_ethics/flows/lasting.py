@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
+
+from ..errors import Closed, ClmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -10,6 +13,9 @@ if TYPE_CHECKING:
     from .drivers import Awaiting
     from .effects import Flow
     from .setting import Setting
+
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())
 
 FLUSH_AFTER = 1.0
 """Seconds after which queued reads are written; a crash loses at most what came since."""
@@ -53,8 +59,13 @@ class Connection:
         import asyncio
 
         await asyncio.sleep(FLUSH_AFTER)
-        driver = await self.driver()
-        await driver.run(self.flush(setting))
+        try:
+            driver = await self.driver()
+            await driver.run(self.flush(setting))
+        except Closed:
+            pass  # whoever closed it wrote the queue
+        except ClmError as error:
+            _log.warning("queued entries could not be written yet: %s", error)
 
     async def close(self, setting: Setting) -> None:
         """Write what waits, and close the storages; may be called twice."""
@@ -84,7 +95,7 @@ class Timer:
         import threading
 
         if self._running is None or not self._running.is_alive():
-            self._running = threading.Timer(FLUSH_AFTER, self._flush)
+            self._running = threading.Timer(FLUSH_AFTER, self._write)
             self._running.daemon = True
             self._running.start()
 
@@ -92,3 +103,11 @@ class Timer:
         """Stop waiting."""
         if self._running is not None:
             self._running.cancel()
+
+    def _write(self) -> None:
+        try:
+            self._flush()
+        except Closed:
+            pass  # whoever closed it wrote the queue
+        except ClmError as error:
+            _log.warning("queued entries could not be written yet: %s", error)
