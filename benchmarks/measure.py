@@ -110,10 +110,13 @@ def count(value: float) -> Spread:
     return Spread(value, value, value)
 
 
-def take_turns(subjects: Mapping[str, Work], rounds: int) -> dict[str, list[Sample]]:
+def take_turns(
+    subjects: Mapping[str, Work], rounds: int, after: Callable[[], object] | None = None
+) -> dict[str, list[Sample]]:
     """Let every subject have *rounds* turns, one after the other, each round in another order.
 
-    One turn more goes before and is not counted.
+    One turn more goes before and is not counted; *after* is called after each turn, and not
+    counted either.
     """
     taken: dict[str, list[Sample]] = {name: [] for name in subjects}
     names = list(subjects)
@@ -124,6 +127,8 @@ def take_turns(subjects: Mapping[str, Work], rounds: int) -> dict[str, list[Samp
             cpu, wall = time.process_time(), time.perf_counter()
             subjects[name](turn)
             sample = Sample(time.perf_counter() - wall, time.process_time() - cpu)
+            if after is not None:
+                after()
             if turn >= 0:
                 taken[name].append(sample)
     return taken

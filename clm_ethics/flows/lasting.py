@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Closed, ClmError
+from ..errors import ClmError, Closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -129,17 +129,21 @@ class Storage(Protocol):
 
     def load(self, streams: Sequence[bytes], /) -> Sequence[Head | None]:
         """Return the heads of *streams* in order, ``None`` for those that do not exist."""
+        ...
 
     def commit(self, writes: Sequence[Write], /) -> Sequence[bool]:
         """Try every write and share one wait for durability; say which were made."""
+        ...
 
     def entries(self, stream: bytes, /, *, after: int, limit: int) -> Sequence[Entry]:
         """Return entries with an index above *after*, in order; empty only at the end."""
+        ...
 
     def find(
         self, token: bytes, /, *, until: int, after: tuple[int, bytes], limit: int
     ) -> Sequence[tuple[int, bytes]]:
         """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*."""
+        ...
 
 
 class AsyncStorage(Protocol):
@@ -147,17 +151,21 @@ class AsyncStorage(Protocol):
 
     async def load(self, streams: Sequence[bytes], /) -> Sequence[Head | None]:
         """See :meth:`Storage.load`."""
+        ...
 
     async def commit(self, writes: Sequence[Write], /) -> Sequence[bool]:
         """See :meth:`Storage.commit`."""
+        ...
 
     async def entries(self, stream: bytes, /, *, after: int, limit: int) -> Sequence[Entry]:
         """See :meth:`Storage.entries`."""
+        ...
 
     async def find(
         self, token: bytes, /, *, until: int, after: tuple[int, bytes], limit: int
     ) -> Sequence[tuple[int, bytes]]:
         """See :meth:`Storage.find`."""
+        ...
 
 
 @runtime_checkable
@@ -166,6 +174,7 @@ class Scrubbable(Protocol):
 
     def scrub(self) -> Sequence[str]:
         """Remove old pages, and say in plain words what was done and what could not be reached."""
+        ...
 
 
 @runtime_checkable
@@ -174,6 +183,7 @@ class Closable(Protocol):
 
     def close(self) -> None:
         """Release files and connections; may be called twice."""
+        ...
 
 
 def check_writes(writes: Sequence[Write]) -> None:

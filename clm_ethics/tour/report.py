@@ -63,7 +63,7 @@ def render(outcome: Outcome) -> str:
     """Return the HTML page of *outcome*."""
     import jinja2
 
-    source = resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8")
+    source = resources.files("clm_ethics.tour").joinpath("report.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     return environment.from_string(source).render(page=page(outcome))
 

@@ -48,7 +48,7 @@ class Tour:
 
 def policy() -> Policy:
     """Return the example policy of the tour."""
-    with resources.as_file(resources.files(__package__).joinpath("policy.toml")) as path:
+    with resources.as_file(resources.files("clm_ethics.tour").joinpath("policy.toml")) as path:
         return Policy.load(path)
 
 

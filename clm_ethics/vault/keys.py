@@ -43,9 +43,11 @@ class Keys(Protocol):
 
     def current(self) -> str:
         """Return the id of the wrapping key in use."""
+        ...
 
     def wrap(self, key: bytes, context: bytes) -> bytes:
         """Encrypt *key* under the wrapping key, bound to *context*."""
+        ...
 
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         """Decrypt what :meth:`wrap` made for the same *context*.
@@ -55,6 +57,7 @@ class Keys(Protocol):
             KeysRefused: it is here and cannot be trusted.
             SealBroken: *wrapped* was altered, or belongs to another context.
         """
+        ...
 
 
 class _Wrapping(NamedTuple):

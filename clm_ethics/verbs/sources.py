@@ -16,6 +16,8 @@ class Source(Protocol):
 
     def fetch(self, ref: str, fields: Sequence[str], /) -> Mapping[str, Any]:
         """Return the values of *fields* of the customer that the host calls *ref*; absent ones left out."""
+        ...
 
     def erase(self, ref: str, /) -> None:
         """Erase what it holds of the customer; called again until it returns."""
+        ...

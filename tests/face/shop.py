@@ -141,3 +141,17 @@ def agree(customer: Any, purpose: str, **more: Any) -> Any:
     return customer.grant(purpose, shown=shown, by="signup", **more)
 
 
+
+
+def clone(storage: MemoryStorage) -> MemoryStorage:
+    """Copy a memory storage: what a backup is, or the same start for another run."""
+    copied = MemoryStorage()
+    copied._heads = dict(storage._heads)
+    copied._entries = {stream: list(entries) for stream, entries in storage._entries.items()}
+    copied._marks = {token: list(marks) for token, marks in storage._marks.items()}
+    return copied
+
+
+def kinds(customer: Any) -> Counter[str]:
+    """Count the customer's entries by kind."""
+    return Counter(line.kind for line in customer.history(limit=1000))

@@ -1,0 +1,309 @@
+"""Each verb, with a fault at its first, second, third ... call of the storage, until none is met.
+
+Afterwards the verb is whole or absent, told again it completes, and the ledger verifies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from clm_ethics import Busy, Offer, Steward, StorageUnavailable
+from clm_ethics.storage.memory import MemoryStorage
+from clm_ethics.testing.hostile import Fault, HostileStorage
+from tests.face.shop import (
+    EMAIL,
+    PHONE,
+    Clock,
+    Seeded,
+    Till,
+    agree,
+    clone,
+    enrolled,
+    kinds,
+    steward,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FAULTS = [
+    pytest.param(fault, forever, id=f"{fault.value}-{'forever' if forever else 'once'}")
+    for fault in Fault
+    for forever in (False, True)
+]
+SPRING = (Offer("spring", purpose="newsletter", uses={"tastes"}, contextual=True),)
+
+
+class Case(NamedTuple):
+    """A verb: what comes before it, how it is told, and how one sees that it was."""
+
+    prepare: Callable[[Steward], Any]
+    act: Callable[[Steward], Any]
+    done: Callable[[Steward], object]
+    kind: str
+    exactly: bool = True
+    """Told again it writes nothing; otherwise (a read) each telling is one entry more."""
+
+
+def ana(shop: Steward) -> Any:
+    """Return the handle."""
+    return shop.customer("c-1001")
+
+
+def living(shop: Steward) -> None:
+    """A customer with an order, asked for recommendations."""
+    customer = enrolled(shop, phone=PHONE) if False else enrolled(shop)
+    agree(customer, "recommendations", key="yes")
+    order(shop)
+
+
+def order(shop: Steward, key: str = "order-1") -> Any:
+    """Record one order."""
+    values = {"sku": "tea", "amount": "19.90", "number": "R-1"}
+    return ana(shop).record("order_placed", values, purpose="order", by="checkout", key=key)
+
+
+def subscribed(shop: Steward) -> None:
+    """A customer who agreed to the newsletter."""
+    customer = enrolled(shop)
+    agree(customer, "newsletter", key="yes")
+    customer.put({"email": EMAIL}, purpose="newsletter", by="web", key="mail")
+
+
+def restricted(shop: Steward) -> None:
+    """A customer whose processing is restricted."""
+    living(shop)
+    ana(shop).restrict(by="desk", reason="she contests the address", key="r")
+
+
+def chosen(shop: Steward) -> None:
+    """A customer for whom something was chosen."""
+    subscribed(shop)
+    assert choose(shop)
+
+
+def choose(shop: Steward) -> Any:
+    """Choose for the newsletter."""
+    return ana(shop).choose(SPRING, channel="email", by="campaign", key="spring")
+
+
+def old(shop: Steward) -> None:
+    """A customer whose purchases are over."""
+    living(shop)
+    ana(shop).withdraw("recommendations", by="customer", key="no")
+    shop.sweep(confirm=True)
+    ana(shop).record("order_delivered", {}, purpose="order", by="post", key="order-1")
+    shop._setting.clock.move(days=4 * 365)
+
+
+CASES = {
+    "enroll": Case(
+        lambda shop: None,
+        lambda shop: shop.enroll(
+            "c-1001", {"email": EMAIL, "region": "DE"}, purpose="account", by="signup", key="in"
+        ),
+        lambda shop: ana(shop).may("account"),
+        "enrolled",
+    ),
+    "put": Case(
+        living,
+        lambda shop: ana(shop).put({"address": {"city": "Ulm"}}, purpose="order", by="web", key="addr"),
+        lambda shop: ana(shop).read("order", by="test")["address"] == {"city": "Ulm"},
+        "put",
+    ),
+    "record": Case(
+        enrolled,
+        order,
+        lambda shop: ana(shop).may("order"),
+        "recorded",
+    ),
+    "correct": Case(
+        living,
+        lambda shop: ana(shop).correct({"email": "ana@new.example"}, by="desk", key="mail"),
+        lambda shop: ana(shop).read("account", by="test")["email"] == "ana@new.example",
+        "corrected",
+    ),
+    "grant": Case(
+        enrolled,
+        lambda shop: agree(ana(shop), "recommendations", key="yes"),
+        lambda shop: ana(shop).may("recommendations").codes != ("consent.missing",),
+        "granted",
+    ),
+    "refuse": Case(
+        living,
+        lambda shop: ana(shop).refuse("recommendations", by="customer", key="no"),
+        lambda shop: not ana(shop).may("recommendations"),
+        "refused",
+    ),
+    "withdraw": Case(
+        living,
+        lambda shop: ana(shop).withdraw("recommendations", by="customer", key="no"),
+        lambda shop: not ana(shop).may("recommendations"),
+        "withdrawn",
+    ),
+    "object_to": Case(
+        subscribed,
+        lambda shop: ana(shop).object_to("newsletter", by="customer", key="no"),
+        lambda shop: not ana(shop).may("newsletter", channel="email"),
+        "objected",
+    ),
+    "restrict": Case(
+        living,
+        lambda shop: ana(shop).restrict(by="desk", reason="she contests the address", key="r"),
+        lambda shop: not ana(shop).may("order"),
+        "restricted",
+    ),
+    "lift_restriction": Case(
+        restricted,
+        lambda shop: ana(shop).lift_restriction(by="desk", key="l"),
+        lambda shop: ana(shop).may("order"),
+        "restriction_lifted",
+    ),
+    "read": Case(
+        living,
+        lambda shop: ana(shop).read("order", by="web").require(),
+        lambda shop: True,
+        "read",
+        exactly=False,
+    ),
+    "choose": Case(
+        subscribed,
+        choose,
+        lambda shop: choose(shop).offer == SPRING[0],
+        "chosen",
+    ),
+    "sent": Case(
+        chosen,
+        lambda shop: choose(shop).sent(),
+        lambda shop: True,
+        "sent",
+    ),
+    "cancelled": Case(
+        chosen,
+        lambda shop: choose(shop).cancelled(),
+        lambda shop: True,
+        "cancelled",
+    ),
+    "erase": Case(
+        living,
+        lambda shop: ana(shop).erase(by="customer"),
+        lambda shop: ana(shop).may("order").codes == ("customer.erased",),
+        "erasure_begun",
+    ),
+    "erase, nothing stays": Case(
+        enrolled,
+        lambda shop: ana(shop).erase(by="customer"),
+        lambda shop: ana(shop).may("account").codes == ("customer.erased",),
+        "erasure_begun",
+    ),
+    "seal": Case(
+        living,
+        lambda shop: shop.seal(),
+        lambda shop: shop.ledger.checkpoint(),
+        "enrolled",
+    ),
+    "sweep": Case(
+        old,
+        lambda shop: shop.sweep(confirm=True),
+        lambda shop: "purchases" not in ana(shop).may("recommendations").fields,
+        "swept",
+    ),
+}
+
+
+class World:
+    """A storage, or two of them, with a fault to come; and stewards over it."""
+
+    def __init__(self, data: MemoryStorage, keys: MemoryStorage | None, **faults: Any) -> None:
+        self.data, self.keys = data, keys
+        self.hostile = HostileStorage(data, **faults)
+        self.hostile.enabled = False
+        self.hostile_keys = None if keys is None else HostileStorage(keys, **faults)
+        self.clock = Clock()
+        self.till = Till()
+
+    def open(self, *, faulty: bool) -> Steward:
+        """Open one more steward: its caches are empty."""
+        data = self.hostile if faulty else self.data
+        kept = None
+        if self.hostile_keys is not None:
+            self.hostile_keys.enabled = False
+            kept = self.hostile_keys if faulty else self.keys
+        shop = steward(
+            data, keys_in=kept, clock=self.clock, random=Seeded(object()), sources={"shop_db": self.till}
+        )
+        return shop
+
+
+def prepared(case: Case, *, split: bool) -> tuple[MemoryStorage, MemoryStorage | None, Clock]:
+    """Let happen what comes before, without faults."""
+    world = World(MemoryStorage(), MemoryStorage() if split else None)
+    shop = world.open(faulty=False)
+    case.prepare(shop)
+    shop.close()
+    return world.data, world.keys, world.clock
+
+
+@pytest.mark.parametrize(("fault", "forever"), FAULTS)
+@pytest.mark.parametrize("split", [False, True], ids=["beside", "split"])
+@pytest.mark.parametrize("name", CASES)
+def test_a_verb_that_meets_a_fault_is_whole_or_absent_and_can_be_told_again(name, split, fault, forever):
+    """Wherever the storage fails, nothing is half done, and telling it again completes it once."""
+    case = CASES[name]
+    data, keys, clock = prepared(case, split=split)
+    where = [False, True] if split else [False]
+    for in_keys in where:
+        for fail_at in range(1, 200):
+            world = World(
+                clone(data),
+                None if keys is None else clone(keys),
+                fault=fault,
+                fail_at=fail_at,
+                forever=forever,
+            )
+            world.clock.now = clock.now
+            if not sweep_once(case, world, in_keys=in_keys, fresh=fail_at % 2 == 0):
+                break
+        else:
+            pytest.fail("it never came to its end")
+
+
+def sweep_once(case: Case, world: World, *, in_keys: bool, fresh: bool) -> bool:
+    """Tell it with the fault, look, tell it again; say whether the fault was met."""
+    shop = world.open(faulty=True)
+    hostile = world.hostile_keys if in_keys else world.hostile
+    assert hostile is not None
+    hostile.enabled = True
+    told = 0
+    try:
+        case.act(shop)
+        told = 1
+    except (StorageUnavailable, Busy):
+        pass
+    hostile.enabled = False
+    met = hostile.met > 0
+    assert told or met
+    check_whole(case, world, told)
+    again = world.open(faulty=False) if fresh else shop
+    case.act(again)
+    case.act(again)
+    assert case.done(again)
+    count = kinds(ana(again))[case.kind]
+    assert count == 1 if case.exactly else told + 2 <= count <= 3 + 2
+    assert again.ledger.verify(), again.ledger.verify().explain()
+    again.seal()
+    assert again.ledger.verify(), again.ledger.verify().explain()
+    return met
+
+
+def check_whole(case: Case, world: World, told: int) -> None:
+    """Look with empty caches: the entry is there once, or not at all; if it was told, it is there."""
+    looking = world.open(faulty=False)
+    count = kinds(ana(looking))[case.kind]
+    if case.exactly:
+        assert told <= count <= 1
+    if told:
+        assert case.done(looking)
+    assert looking.ledger.verify(), looking.ledger.verify().explain()
