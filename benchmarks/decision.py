@@ -13,7 +13,7 @@ def run(size: Size) -> list[Row]:
     """Compare ``decide`` with the frozen check by hand, question by question the same."""
     policy, _, questions = make_world()
     table = handwritten.make_table(policy, REGIONS, NOW)
-    people = {id(state): handwritten.make_person(state) for state, _ in questions}
+    people = {id(state): handwritten.make_person(state, NOW) for state, _ in questions}
     asked = [(state, people[id(state)], request) for state, request in questions]
     wrong = handwritten.differences(policy, table, asked, NOW)
     if wrong:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from clm_ethics.policy import Policy, Request
     from clm_ethics.policy.values import Purpose
 
+AT_RISK_AFTER = timedelta(days=90)
+WATCHED = "p02"
+"""The purpose under which the stage is watched."""
+
 Table = dict[tuple[str, str], "Rule"]
 
 
@@ -68,6 +72,8 @@ class Person(msgspec.Struct, frozen=True, array_like=True):
     region: str
     born: date | None
     stage: str
+    stage_since: datetime
+    ordered: datetime | None
     consents: dict[str, Yes]
     objections: dict[str, int]
     contracts: dict[str, tuple[bool, datetime | None]]
@@ -88,7 +94,7 @@ class Answer:
 def decide(table: Table, person: Person, purpose: str, fields: tuple[str, ...], at: datetime) -> Answer:
     """Answer whether *purpose* may use *fields* of *person* at *at*, and which of them."""
     rule = table[purpose, person.region]
-    reason = rule.refusal or _stop(rule, person)
+    reason = rule.refusal or _stop(table, rule, person, at)
     if not reason:
         reason = _ASK[rule.basis](rule, person, at)
     if reason:
@@ -104,7 +110,7 @@ def decide(table: Table, person: Person, purpose: str, fields: tuple[str, ...], 
     return Answer(True, _WORD[rule.basis], rule, tuple(seen), withheld)  # noqa: FBT003
 
 
-def _stop(rule: Rule, person: Person) -> str:
+def _stop(table: Table, rule: Rule, person: Person, at: datetime) -> str:
     if rule.basis in ("contract", "legal_obligation"):
         return ""
     consent = person.consents.get(rule.purpose)
@@ -113,9 +119,19 @@ def _stop(rule: Rule, person: Person) -> str:
     objected = person.objections.get(rule.purpose)
     if objected is not None and (consent is None or objected > consent.index):
         return "objection"
-    if rule.stages and person.stage not in rule.stages:
+    if rule.stages and _stage(table, person, at) not in rule.stages:
         return "stage.not_listed"
     return ""
+
+
+def _stage(table: Table, person: Person, at: datetime) -> str:
+    """Who has not ordered for ninety days is at risk, if his behaviour may be looked at."""
+    if person.stage != "customer":
+        return person.stage
+    due = max((person.ordered or person.stage_since) + AT_RISK_AFTER, person.stage_since)
+    if due > at or not decide(table, person, WATCHED, (), due).allowed:
+        return person.stage
+    return "at_risk"
 
 
 def _ask_consent(rule: Rule, person: Person, at: datetime) -> str:
@@ -221,13 +237,15 @@ def _rule(policy: Policy, purpose: Purpose, region: str, at: datetime) -> Rule:
     )
 
 
-def make_person(state: State) -> Person:
+def make_person(state: State, at: datetime) -> Person:
     """Write down what a state says."""
     born = state.about.get("born")
     return Person(
         region=state.about["region"],
         born=None if born is None else date.fromisoformat(born),
         stage=state.stage,
+        stage_since=state.stage_since or at,
+        ordered=state.happened.get("order"),
         consents={
             name: Yes(
                 Status(each.status).name.lower(),

@@ -39,6 +39,7 @@ class ByHand:
     """
 
     def __init__(self, path: Path, shop: Shop, steward: Steward) -> None:
+        self.policy = shop.policy
         self.table = handwritten.make_table(shop.policy, REGIONS, NOW)
         self.secret = os.urandom(32)
         self.ciphers: dict[bytes, AESGCM] = {}
@@ -53,10 +54,14 @@ class ByHand:
 
     def _enroll(self, steward: Steward, ref: str) -> None:
         book = steward._run(peek(steward._setting, ref))  # noqa: SLF001
-        person = handwritten.make_person(book.state)
+        person = handwritten.make_person(book.state, NOW)
         token = hmac.digest(self.secret, ref.encode(), "sha256")
         cipher = self.ciphers[token] = AESGCM(AESGCM.generate_key(256))
-        data = {name: _seal(cipher, name, book.values(name)[-1].value) for name in book.state.fields if book.cells(name)}
+        data = {
+            name: _seal(cipher, name, book.values(name)[-1].value)
+            for name in self.policy.fields
+            if name in book.state.fields
+        }
         row = (token, _seal(cipher, "state", person), _encode(data))
         self.connection.execute("INSERT INTO person (token, state, data) VALUES (?, ?, ?)", row)
 
@@ -98,17 +103,17 @@ class Bare:
         self.cipher = AESGCM(AESGCM.generate_key(256))
         self.nonce = os.urandom(12)
         book = steward._run(peek(steward._setting, shop.refs[0]))  # noqa: SLF001
-        opened = [book.cells(name)[0].sealed[30:-16] for name in READ]
-        self.sealed = [self.cipher.encrypt(self.nonce, each, b"") for each in opened]
+        state = b"" if book.head is None else book.head.state or b""
+        opened = [state, *(book.cells(name)[0].sealed for name in READ)]
+        self.sealed = [self.cipher.encrypt(self.nonce, each[30:-16], b"") for each in opened]
         self.streams = [steward._run(locate(steward._setting, ref))[0] for ref in shop.refs]  # noqa: SLF001
 
     def read(self, number: int) -> None:
         """Read the row of customer *number* and open as many bytes as a read of the library does."""
-        state, _ = self.connection.execute(
+        self.connection.execute(
             "SELECT h.state, v.data FROM clm_head h JOIN clm_value v ON v.id = h.id WHERE h.stream = ?",
             (self.streams[number],),
         ).fetchone()
-        self.cipher.encrypt(self.nonce, state[30:-16], b"")
         for each in self.sealed:
             self.cipher.decrypt(self.nonce, each, b"")
 

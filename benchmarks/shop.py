@@ -57,8 +57,13 @@ class Shop(NamedTuple):
 
     policy: Policy
     path: Path
-    keys: FileKeys
+    folder: Path
     refs: list[str]
+
+    @property
+    def keys(self) -> FileKeys:
+        """The keys of the file."""
+        return FileKeys(self.folder)
 
     @contextmanager
     def open(self, *, audit: str = "durable") -> Iterator[Steward]:
@@ -70,7 +75,7 @@ class Shop(NamedTuple):
 def make_shop(policy: Policy, folder: Path, customers: int, name: str = "shop") -> Shop:
     """Enrol *customers*, each with eight values and ten answers."""
     shop = Shop(
-        policy, folder / f"{name}.db", FileKeys(folder / f"{name}-keys"), [f"c-{n}" for n in range(customers)]
+        policy, folder / f"{name}.db", folder / f"{name}-keys", [f"c-{n}" for n in range(customers)]
     )
     with shop.open() as steward:
         notices = [steward.notice(purpose, locale="en").id for purpose in ASKED[:10]]

@@ -141,7 +141,7 @@ def _life(policy: Policy, draw: random.Random) -> list[Event]:
     events: list[Event] = [Enrolled(at=start, by="web", purpose="p01", about=about, opened=dict.fromkeys(CONTRACTS, b"first"))]
     for field in draw.sample(NAMES, 10):
         at = start + timedelta(days=draw.randint(0, 150))
-        told = tuple(sorted(draw.sample(names, 18)))
+        told = tuple(sorted(draw.sample(names, 12)))
         events.append(
             Put(at=at, by="web", purpose="p01", collected=(Collected(field=field, announced=told),))
         )
@@ -150,10 +150,12 @@ def _life(policy: Policy, draw: random.Random) -> list[Event]:
         Objected(at=start + timedelta(days=160), by="web", purpose=name)
         for name in draw.sample([each for each in names if int(each[1:]) % 6 == 2], 2)
     ]
-    if draw.random() < 0.5:
-        events.append(Recorded(at=start + timedelta(days=170), by="web", event="order", closed=dict.fromkeys(CONTRACTS[:2], (b"first",))))
-    stage = draw.choice(("prospect", "at_risk"))
-    events.append(Swept(at=start + timedelta(days=180), moves=(Moved(stage=stage, at=start),)))
+    if draw.random() < 0.6:
+        closed = dict.fromkeys(CONTRACTS[:2], (b"first",))
+        ordered = NOW - timedelta(days=draw.randint(5, 180))
+        events.append(Recorded(at=ordered, by="web", event="order", closed=closed))
+    moved = start + timedelta(days=180)
+    events.append(Swept(at=moved, moves=(Moved(stage=draw.choice(STAGES), at=moved),)))
     return events
 
 

@@ -65,6 +65,11 @@ class ClmError(Exception):
         text = f"{self.place}: {self.what}" if self.place else self.what
         return f"{text}; {self.remedy}" if self.remedy else text
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes as words and plain facts: an answer stays, for it is personal."""
+        plain = {name: fact for name, fact in vars(self).items() if isinstance(fact, (str, int, type(None)))}
+        return (_rebuilt, (type(self), self.what, self.place, self.remedy), plain)
+
 
 class UsageError(ClmError):
     """The call is wrong, whatever the customer's state; nothing was written."""
@@ -114,15 +119,14 @@ class Denied(ClmError):
         answer: the explained answer (a ``Decision`` or ``Choice``), falsy.
     """
 
+    answer: Any = None
+
     def __init__(self, answer: Any, *, place: str = "") -> None:
         self.answer = answer
         reasons = "; ".join(str(reason) for reason in getattr(answer, "reasons", ()))
         super().__init__(
             reasons or "denied", place=place, remedy="answer.explain() says what would change it"
         )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (ClmError, (self.what,))
 
 
 class FieldWithheld(ClmError, KeyError):
@@ -203,6 +207,12 @@ class ProofError(LedgerError):
 
 class NoteError(LedgerError):
     """A signed note that is malformed, or that no known key has signed."""
+
+
+def _rebuilt(kind: type[ClmError], what: str, place: str, remedy: str) -> ClmError:
+    error = kind.__new__(kind)
+    ClmError.__init__(error, what, place=place, remedy=remedy)
+    return error
 
 
 def nearest(kind: str, name: str, known: Iterable[str]) -> str:

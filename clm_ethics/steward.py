@@ -23,17 +23,18 @@ from .storage.contract import Closable, Scrubbable
 from .verbs import (
     common,
     enrolling,
-    erasing,
     finding,
     informing,
     ledgering,
     opening,
+    proving,
+    restoring,
     sealing,
     sweeping,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -181,16 +182,16 @@ class Steward:
 
     @classmethod
     def _opened(cls, setting: Setting, data: Storage, kept: Storage, owned: tuple[Storage, ...]) -> Steward:
-        setting.scrub = data.scrub if isinstance(data, Scrubbable) else None
+        setting.shared.scrubs = _scrubs((data, kept))
         driver = Blocking(setting, data, kept)
         driver.run(opening.open_setting(setting))
         return cls(setting, driver, owned)
 
     def _run(self, flow: Flow[T]) -> T:
         answer = self._driver.run(flow)
-        _, waiting = self._setting.waiting()
+        waiting = self._setting.waiting
         if waiting >= FLUSH_AT:
-            self._flush()
+            self._timer.now()
         elif waiting and self._setting.batched:
             self._timer.start()
         return answer
@@ -267,9 +268,9 @@ class Steward:
 
     notice = blocking(informing.notice)
     seal = blocking(sealing.seal)
-    prove = blocking(sealing.prove)
+    prove = blocking(proving.prove)
     sweep = blocking(sweeping.sweep)
-    after_restore = blocking(erasing.after_restore)
+    after_restore = blocking(restoring.after_restore)
 
 
 class AsyncSteward:
@@ -302,19 +303,23 @@ class AsyncSteward:
         from . import storage as storages
         from .storage.threaded import Threaded
 
+        owned: list[AsyncStorage] = []
+
         def place(where: str | Storage | AsyncStorage) -> AsyncStorage:
-            if isinstance(where, str):
-                return Threaded(functools.partial(storages.open, where))
-            if inspect.iscoroutinefunction(where.load):
+            if not isinstance(where, str) and inspect.iscoroutinefunction(where.load):
                 return cast("AsyncStorage", where)
-            return Threaded(cast("Storage", where), owns=False)
+            if isinstance(where, str):
+                owned.append(Threaded(functools.partial(storages.open, where)))
+            else:
+                owned.append(Threaded(cast("Storage", where), owns=False))
+            return owned[-1]
 
         setting = _setting(policy, keys, keys_in is not None, sources, audit, tenant, clock, random)
 
         async def connect() -> Awaiting:
             data = place(storage)
             kept = data if keys_in is None else place(keys_in)
-            return await _connect(setting, data, kept)
+            return await _connect(setting, data, kept, owned)
 
         return cls(setting, connect)
 
@@ -345,9 +350,9 @@ class AsyncSteward:
     async def _run(self, flow: Flow[T]) -> T:
         driver = await self._connection.driver()
         answer = await driver.run(flow)
-        _, waiting = self._setting.waiting()
+        waiting = self._setting.waiting
         if waiting >= FLUSH_AT:
-            await driver.run(sealing.flush(self._setting))
+            await self._connection.flush_now(self._setting)
         elif waiting and self._setting.batched:
             self._connection.flush_later(self._setting)
         return answer
@@ -427,14 +432,16 @@ class AsyncSteward:
 
     notice = awaiting(informing.notice)
     seal = awaiting(sealing.seal)
-    prove = awaiting(sealing.prove)
+    prove = awaiting(proving.prove)
     sweep = awaiting(sweeping.sweep)
-    after_restore = awaiting(erasing.after_restore)
+    after_restore = awaiting(restoring.after_restore)
 
 
-async def _connect(setting: Setting, data: AsyncStorage, kept: AsyncStorage) -> Awaiting:
-    setting.scrub = getattr(data, "scrub", None)
-    driver = Awaiting(setting, data, kept)
+async def _connect(
+    setting: Setting, data: AsyncStorage, kept: AsyncStorage, owned: Sequence[AsyncStorage] = ()
+) -> Awaiting:
+    setting.shared.scrubs = _scrubs((data, kept))
+    driver = Awaiting(setting, data, kept, owned=owned)
     try:
         await driver.run(opening.open_setting(setting))
     except BaseException:
@@ -475,6 +482,11 @@ def _setting(
         split=split,
         batched=audit == "batched",
     )
+
+
+def _scrubs(storages: Iterable[object]) -> tuple[Callable[[], Any], ...]:
+    """Return what removes overwritten rows from the files of each storage, once."""
+    return tuple(each.scrub for each in dict.fromkeys(storages) if isinstance(each, Scrubbable))
 
 
 def _utc() -> datetime:

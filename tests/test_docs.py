@@ -1,7 +1,8 @@
 """No example is unexecuted: every Python block of the pages runs, and prints what stands below.
 
 A page runs from top to bottom in one namespace, in a folder of its own that has the example
-policy as ``policy.toml``. A ``text`` block right after a Python block is what that block prints.
+policy as ``policy.toml``. A ``text`` block right after a Python block is what that block prints. A
+``toml`` block is added to ``policy.toml``, which then has to load.
 Clock and randomness are fixed, so that ids and times in the pages are real and stay the same.
 """
 
@@ -24,6 +25,8 @@ import clm_ethics
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+SERVED = ROOT / "docs" / "postgresql.md"
+"""Its examples need a server: `tests/storage/test_postgresql_docs.py` runs them."""
 
 
 class FixedClock:
@@ -61,8 +64,18 @@ def desk(tmp_path, monkeypatch):
     return tmp_path
 
 
+def add_to_policy(example):
+    """Add a piece of a policy to the page's own one."""
+    path = Path("policy.toml")
+    text = f"{path.read_text(encoding='utf-8')}\n{example.parsed}"
+    clm_ethics.Policy.parse(text)
+    path.write_text(text, encoding="utf-8")
+
+
 @pytest.mark.usefixtures("desk")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page", [each for each in PAGES if each != SERVED], ids=lambda page: str(page.relative_to(ROOT))
+)
 def test_every_example_runs_and_prints_what_it_says(page):
     """The Python blocks of a page run in order, and print the text blocks that follow them."""
     printed = io.StringIO()
@@ -76,8 +89,9 @@ def test_every_example_runs_and_prints_what_it_says(page):
         return None if example.parsed.strip() == shown.strip() else f"printed instead:\n\n{shown}"
 
     text = CodeBlockParser(language="text", evaluator=compare)
-    for example in Sybil(parsers=[python, text]).parse(page).examples():
-        if example.region.evaluator is compare:
+    toml = CodeBlockParser(language="toml", evaluator=add_to_policy)
+    for example in Sybil(parsers=[python, text, toml]).parse(page).examples():
+        if example.region.evaluator in {compare, add_to_policy}:
             example.evaluate()
             continue
         printed = io.StringIO()

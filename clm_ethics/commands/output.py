@@ -24,6 +24,7 @@ def guarded(run: Callable[[argparse.Namespace], int], arguments: argparse.Namesp
         complain(error, as_json=arguments.json)
         return WRONG_CALL if isinstance(error, (UsageError, PolicyError)) else NO
     except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # whoever read the output has seen enough; nothing more may be written, not even at exit

@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         outcome = replay(Tour(history=history, seed=arguments.seed, ledger=arguments.file, say=progress))
     except KeyboardInterrupt:
-        progress("stopped; the same command goes on with the week that was not finished")
+        progress("the same command goes on with the week that was not finished")
         raise
     finally:
         progress.done()

@@ -9,7 +9,6 @@ import attrs
 from msgspec.structs import replace
 
 from ..errors import UnknownName, UsageError, shorten
-from ..model.state import Status
 from ..model.times import aware
 from ..policy import words
 from ..policy.decide import decide
@@ -224,7 +223,7 @@ def _aim(case: _Case, offer: Offer, facts: Facts, decision: Decision) -> _Aim:
         wanted = tuple(sorted(offer.wanted(level)))
         if not wanted:
             continue
-        faults = [_named(field, _fault(case, offer, decision, field)) for field in wanted]
+        faults = [_named(field, _fault(case, decision, field)) for field in wanted]
         missing = [each for each in faults if each is not None]
         if not barred and not missing:
             return _Aim(level, wanted, tuple(why))
@@ -235,33 +234,24 @@ def _aim(case: _Case, offer: Offer, facts: Facts, decision: Decision) -> _Aim:
     return _Aim(lowest, (), tuple(why))
 
 
-def _fault(case: _Case, offer: Offer, decision: Decision, field: str) -> Reason | None:
-    """Return why *field* may not be used for *offer*, if it may not."""
+def _fault(case: _Case, decision: Decision, field: str) -> Reason | None:
+    """Return why *field* may not be used for an offer, if it may not."""
     if absent := _absent(case, field):
         return absent
-    if case.policy.special(field) and not _explicit(case, offer, decision, field):
+    why = decision.withheld.get(field)
+    consented = decision.basis == Basis.CONSENT.value and (why is None or why.code != "field.special")
+    if case.policy.special(field) and not consented:
         # Art. 9 GDPR: for an offer no basis stands in for an explicit yes, not even a law's.
         declared = case.policy.fields.get(field)
         inferred = declared is not None and not special(declared.category)
         return reason("offer.inference") if inferred else words.reason("field.special")
-    return decision.withheld.get(field)
+    return why
 
 
 def _absent(case: _Case, field: str) -> Reason | None:
     declared = case.policy.fields.get(field)
     missing = declared is not None and declared.source and declared.source not in case.sources
     return words.reason("source.absent") if missing else None
-
-
-def _explicit(case: _Case, offer: Offer, decision: Decision, field: str) -> bool:
-    consent = case.state.consents.get(offer.purpose)
-    return (
-        decision.basis == Basis.CONSENT.value
-        and consent is not None
-        and consent.status is Status.GRANTED
-        and field in consent.explicit
-        and field in case.policy.purpose(offer.purpose).explicit
-    )
 
 
 def _named(field: str, why: Reason | None) -> Reason | None:

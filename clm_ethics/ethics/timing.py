@@ -90,7 +90,8 @@ def _full(caps: Iterable[Cap], contacts: list[Contact], at: datetime, code: str)
     """Return the longest wait of the *caps* that are reached."""
     waits = []
     for cap in caps:
-        running = sorted(end for end in (cap.per.after(each.at) for each in contacts) if end > at)
+        held = (each for each in contacts if not each.cancelled)
+        running = sorted(end for end in (cap.per.after(each.at) for each in held) if end > at)
         if len(running) >= cap.max:
             waits.append((running[len(running) - cap.max], cap))
     if not waits:
@@ -202,7 +203,7 @@ def _loud_again(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime)
             return when
         minute = _minute(zone, when)
         left = min((each.end - minute) % _DAY for each in windows if _within(each, minute))
-        end = when + left * _MINUTE
+        end = when + max(left, 1) * _MINUTE
         # Where clocks change in between, the end comes earlier or later: then each minute is looked at.
         steady = end.astimezone(zone).utcoffset() == when.astimezone(zone).utcoffset()
         when = end if steady else when + _MINUTE

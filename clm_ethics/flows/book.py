@@ -5,25 +5,31 @@ A book is thrown away after its commit, whether that was made or not.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
+from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
-from ..errors import SealBroken, StorageCorrupt, UsageError, VaultError
+from ..errors import SealBroken, StorageCorrupt, UsageError, ValueRefused, VaultError
 from ..ledger import record as codec
-from ..model.events import IN_CLEAR, NO, Event, recorded
+from ..model.events import IN_CLEAR, SMALL, Event, recorded
 from ..model.fold import apply
 from ..model.state import State
 from ..model.times import instant, micros
-from ..storage.contract import Entry, Head, Mark, Write
+from ..storage.contract import MAX_INT, MAX_PART, Entry, Head, Mark, Write
 from . import streams
-from .setting import NOBODY
+from .setting import NOBODY, Opened
+from .upkeep import next_sweep, sweep_may_move
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from ..model.state import Run
+    from ..policy import Policy
     from ..vault.sealing import Sealer
     from .setting import Setting
 
@@ -38,7 +44,12 @@ SMALL_NO = 512
 
 _states = msgspec.msgpack.Decoder(State)
 _encode = msgspec.msgpack.encode
+_PLACE = Struct(">QI")
 _blobs = msgspec.msgpack.Decoder(dict[bytes, msgspec.Raw])
+
+
+class StateFull(UsageError):
+    """The customer's state has no room for what a verb would add."""
 
 
 class Cell(NamedTuple):
@@ -50,11 +61,16 @@ class Cell(NamedTuple):
 
 
 class Value(NamedTuple):
-    """One opened value, and when it was collected (UTC)."""
+    """One opened value, and when it was collected (microseconds since 1970, UTC)."""
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
-    at: datetime
+    collected: int
     value: Any
+
+    @property
+    def at(self) -> datetime:
+        """When it was collected (UTC)."""
+        return instant(self.collected)
 
 
 _cells = msgspec.msgpack.Decoder(list[Cell])
@@ -79,7 +95,10 @@ class Snapshot(NamedTuple):
     cells: dict[bytes, list[Cell]] | None
     sealed: int
     remark: bool
-    only_noes: bool
+    only_small: bool
+    lookups: dict[bytes, None] | None
+    touched: bool
+    forget: tuple[int, ...]
 
 
 class Book:
@@ -88,7 +107,6 @@ class Book:
     __slots__ = (
         "_cells",
         "_raw",
-        "_tags",
         "chain",
         "dropped_marks",
         "entries",
@@ -96,7 +114,7 @@ class Book:
         "forget",
         "head",
         "lookups",
-        "only_noes",
+        "only_small",
         "remark",
         "sealed",
         "sealer",
@@ -127,11 +145,10 @@ class Book:
         self.lookups: dict[bytes, None] | None = None
         self.remark = False
         self.touched = False
-        self.only_noes = True
+        self.only_small = True
         self.sealed = 0
         self._raw: dict[bytes, msgspec.Raw] | None = None
         self._cells: dict[bytes, list[Cell]] | None = None
-        self._tags: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
         """Show nothing of the customer."""
@@ -155,7 +172,24 @@ class Book:
         if self._raw is None:
             self._raw = self._load_raw()
         raw = self._raw.get(tag)
-        return [] if raw is None else _cells.decode(raw)
+        cells = [] if raw is None else self._decode(raw)
+        if not fitting(cells, self.state.fields.get(field, ())):
+            raise SealBroken(
+                "the stored values are not those that the state tells of",
+                place="a customer's values",
+                remedy="they were altered, or replaced by older ones",
+            )
+        return cells
+
+    def strays(self, fields: Iterable[str]) -> bool:
+        """Say whether the stored head has values of others than *fields*."""
+        return bool(self._load_raw().keys() - {self._tag(field) for field in fields})
+
+    def _decode(self, raw: msgspec.Raw) -> list[Cell]:
+        try:
+            return _cells.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise _corrupt(self.stream, "values") from None
 
     def open_cell(self, field: str, cell: Cell) -> Value:
         """Open one value of *field*."""
@@ -196,16 +230,36 @@ class Book:
         else:
             cells.pop(self._tag(field), None)
 
-    def start_over(self, sealer: Sealer | None) -> None:
-        """Remove every value, and go on under another key, or under none."""
+    def keep_values(self, field: str, kept: Sequence[bool]) -> None:
+        """Remove the items of *field* that *kept*, in their order, does not name."""
+        left = [cell for cell, stays in zip(self.cells(field), kept, strict=True) if stays]
+        self._change()[self._tag(field)] = left
+
+    def start_over(self, sealer: Sealer | None, keeping: Iterable[str] = ()) -> None:
+        """Go on under another key, or under none; only the values of *keeping* stay, sealed anew."""
+        opened = {
+            field: [
+                (cell, self.need_sealer().open(b"value", _bind(field, cell.index, cell.place), cell.sealed))
+                for cell in self.cells(field)
+            ]
+            for field in keeping
+        }
         self._cells = {}
-        self._tags = {}
         self.sealer = sealer
+        for field, cells in opened.items():
+            # Each keeps its place, which says where it came from and for whom it was collected.
+            self._cells[self._tag(field)] = [
+                cell._replace(
+                    sealed=self.need_sealer().seal(b"value", _bind(field, cell.index, cell.place), plain)
+                )
+                for cell, plain in cells
+            ]
+            self.sealed += len(cells)
 
     def _change(self) -> dict[bytes, list[Cell]]:
         if self._cells is None:
             raw = self._load_raw() if self._raw is None else self._raw
-            self._cells = {tag: _cells.decode(each) for tag, each in raw.items()}
+            self._cells = {tag: self._decode(each) for tag, each in raw.items()}
         return self._cells
 
     def _load_raw(self) -> dict[bytes, msgspec.Raw]:
@@ -214,15 +268,12 @@ class Book:
             return {}
         try:
             return _blobs.decode(blob)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise _corrupt(self.stream, "values") from None
 
     def _tag(self, field: str) -> bytes:
         # Field names are hidden in the stored blob: that somebody *has* a field may be telling.
-        tag = self._tags.get(field)
-        if tag is None:
-            tag = self._tags[field] = self.need_sealer().tag(field)
-        return tag
+        return self.need_sealer().tag(field)
 
     def need_sealer(self) -> Sealer:
         """Return the customer's sealer; there is none for who is unknown or erased."""
@@ -250,9 +301,12 @@ class Book:
         digest = codec.entry_digest(body)
         self.chain = codec.chain_next(self.chain, digest)
         self.entries.append(Entry(index, digest, body))
-        self.state = apply(self.state, event)
-        if not isinstance(event, NO):
-            self.only_noes = False
+        before = self.state
+        self.state = apply(before, event)
+        if not self.remark and sweep_may_move(self.setting.policy, before, self.state):
+            self.remark = True
+        if not isinstance(event, SMALL):
+            self.only_small = False
         return Written(index, body, salt, record)
 
     def mark(self) -> Snapshot:
@@ -264,7 +318,10 @@ class Book:
             None if self._cells is None else dict(self._cells),
             self.sealed,
             self.remark,
-            self.only_noes,
+            self.only_small,
+            self.lookups,
+            self.touched,
+            self.forget,
         )
 
     def back_to(self, place: Snapshot) -> None:
@@ -275,7 +332,10 @@ class Book:
         self._cells = place.cells
         self.sealed = place.sealed
         self.remark = place.remark
-        self.only_noes = place.only_noes
+        self.only_small = place.only_small
+        self.lookups = place.lookups
+        self.touched = place.touched
+        self.forget = place.forget
 
     @property
     def dirty(self) -> bool:
@@ -310,29 +370,33 @@ class Book:
         sealed = state.sealed + self.sealed + 1
         if sealed > MOST_SEALED:
             raise VaultError("the customer's key has sealed 2**32 records", remedy="enrol the customer anew")
-        state = replace(state, sealed=sealed, restored=False)
+        # Who was restored from before a no stays so, however many entries come: only after_restore() ends it.
+        state = replace(state, sealed=sealed)
         plain = _encode(state)
-        if len(plain) > self._room():
-            plain = self._squeeze(state)
-        return self.need_sealer().seal(b"state", _state_bind(self.state.length, self.chain), plain)
+        if len(plain) > MOST_STATE - SMALL_NO - _reserve(self.setting.policy) and len(plain) > self._room():
+            state = self._squeeze(state)
+            plain = _encode(state)
+        sealer = self.need_sealer()
+        sealed_state = sealer.seal(b"state", _state_bind(state.length, self.chain), plain)
+        self.setting.remember_state(sealer.key_stream, Opened(sealed_state, self.chain, state))
+        return sealed_state
 
     def _room(self) -> int:
-        if self.only_noes:
+        if self.only_small:
             return MOST_STATE - SMALL_NO
         said = self.state.consents.keys() | self.state.objections.keys()
         reserve = sum(RESERVE_EACH + len(name) for name in self.setting.policy.purposes if name not in said)
         return MOST_STATE - SMALL_NO - reserve
 
-    def _squeeze(self, state: State) -> bytes:
+    def _squeeze(self, state: State) -> State:
         """Make room: first the oldest idempotency keys go, never a fact about the customer."""
         while state.keys:
             state = replace(state, keys=state.keys[len(state.keys) // 40 * 20 + 20 :])
-            plain = _encode(state)
-            if len(plain) <= self._room():
-                return plain
-        if self.only_noes:
-            return _encode(state)
-        raise UsageError(
+            if len(_encode(state)) <= self._room():
+                return state
+        if self.only_small:
+            return state
+        raise StateFull(
             "the customer's state is full",
             place=f"{MOST_STATE} bytes less the room for a no to every purpose",
             remedy="a policy with fewer purposes, fields or open contracts per customer",
@@ -341,7 +405,19 @@ class Book:
     def _values_bytes(self) -> bytes | None:
         if self._cells is None:
             return b"" if self.head is None else None
-        return _encode(self._cells) if self._cells else b""
+        values = _encode(self._cells) if self._cells else b""
+        if len(values) > MAX_PART:
+            raise ValueRefused(
+                "the customer's values are too large",
+                place="values",
+                remedy=f"at most {MAX_PART} bytes in all, sealed; a source of the host can keep more",
+            )
+        return values
+
+    def marks_move(self) -> bool:
+        """Say whether the marks that would be written differ from the stored ones."""
+        marks = self._marks()
+        return marks is not None and set(marks) != set(() if self.head is None else self.head.marks or ())
 
     def _marks(self) -> tuple[Mark, ...] | None:
         tenant = self.setting.tenant
@@ -368,10 +444,40 @@ class Book:
         return tuple(marks)
 
     def _due(self) -> int | None:
-        from .upkeep import next_sweep
-
+        if self.state.erased is not None and not self.state.fields:
+            return None
+        # Who needs no sweep carries the mark too: under another policy he may.
         when = next_sweep(self.setting.policy, self.state)
-        return None if when is None else micros(when)
+        return MAX_INT if when is None else micros(when)
+
+
+@lru_cache(maxsize=8)
+def _reserve(policy: Policy) -> int:
+    """Return the most bytes that are ever kept free: for a customer who has said nothing yet."""
+    return sum(RESERVE_EACH + len(name) for name in policy.purposes)
+
+
+def fitting(cells: Sequence[Cell], runs: Sequence[Run]) -> bool:
+    """Say whether *cells* are the values that *runs* tell of: so many, set by these entries.
+
+    Each cell alone is bound to its entry; this tells that none is missing, old, or there twice.
+    """
+    if len(cells) == len(runs) == 1:  # nearly always
+        return runs[0].count == 1 and cells[0].index == runs[0].index
+    if len(cells) != sum(run.count for run in runs):
+        return False
+    below, place, start = 0, (0, -1), 0
+    for run in runs:
+        mine = cells[start : start + run.count]
+        start += run.count
+        for cell in mine:
+            if not below < cell.index <= run.index or (cell.index, cell.place) <= place:
+                return False
+            place = (cell.index, cell.place)
+        if mine and mine[-1].index != run.index:
+            return False
+        below = run.index
+    return True
 
 
 def open_cell(sealer: Sealer, field: str, cell: Cell) -> Value:
@@ -381,7 +487,7 @@ def open_cell(sealer: Sealer, field: str, cell: Cell) -> Value:
         at, value = _values.decode(plain[codec.SALT :])
     except msgspec.DecodeError:
         raise SealBroken("a value cannot be read", place="a customer's values") from None
-    return Value(cell.index, instant(at), value)
+    return Value(cell.index, at, value)
 
 
 def open_book(setting: Setting, stream: bytes, head: Head | None, sealer: Sealer | None, floor: int) -> Book:
@@ -398,16 +504,23 @@ def open_book(setting: Setting, stream: bytes, head: Head | None, sealer: Sealer
         # The key was destroyed and the head does not know: an older copy of the data.
         gone = State(known=True, length=head.length, erased=instant(0))
         return Book(setting, stream, head, gone, None)
-    plain = sealer.open(b"state", _state_bind(head.length, head.digest), state)
-    try:
-        known = _states.decode(plain)
-    except msgspec.DecodeError:
-        raise _corrupt(stream, "state") from None
+    known = setting.opened_state(sealer.key_stream, state, head.digest)
+    if known is None:
+        known = _open_state(stream, head, sealer)
+        setting.remember_state(sealer.key_stream, Opened(state, head.digest, known))
     if known.length != head.length:
         raise _corrupt(stream, "length")
     if head.length < floor:
         known = replace(known, restored=True)
     return Book(setting, stream, head, known, sealer, floor)
+
+
+def _open_state(stream: bytes, head: Head, sealer: Sealer) -> State:
+    plain = sealer.open(b"state", _state_bind(head.length, head.digest), head.state or b"")
+    try:
+        return _states.decode(plain)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _corrupt(stream, "state") from None
 
 
 def sealed_under(head: Head | None) -> bytes | None:
@@ -422,8 +535,13 @@ def _state_bind(length: int, chain: bytes) -> bytes:
 
 
 def _bind(field: str, index: int, place: int) -> bytes:
+    return _named(field) + _PLACE.pack(index, place)
+
+
+@lru_cache(maxsize=1024)
+def _named(field: str) -> bytes:
     name = field.encode()
-    return len(name).to_bytes(2, "big") + name + index.to_bytes(8, "big") + place.to_bytes(4, "big")
+    return len(name).to_bytes(2, "big") + name
 
 
 def _corrupt(stream: bytes, what: str) -> StorageCorrupt:

@@ -69,9 +69,9 @@ class Pause(NamedTuple):
 
 
 class Submit(NamedTuple):
-    """Hand work on one stream to the committer, and wait until it is durable."""
+    """Hand work on streams to the committer, and wait until it is durable; jobs hold what came of them."""
 
-    job: Job
+    jobs: Sequence[Job]
 
 
 Effect = Load | Commit | Entries | Find | Call | Pause | Submit
@@ -141,4 +141,13 @@ def pause(seconds: float) -> Flow[None]:
 
 def submit(job: Job) -> Flow[Any]:
     """Run *job* through the committer; return what it returned, or raise what it raised."""
-    return (yield Submit(job))
+    yield Submit((job,))
+    return job.outcome()
+
+
+def submit_all(jobs: Sequence[Job]) -> Flow[None]:
+    """Run *jobs* through the committer together; raise what the first of them raised, if any did."""
+    if jobs:
+        yield Submit(jobs)
+    for job in jobs:
+        job.outcome()

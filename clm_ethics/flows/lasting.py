@@ -59,6 +59,10 @@ class Connection:
         import asyncio
 
         await asyncio.sleep(FLUSH_AFTER)
+        await self.flush_now(setting)
+
+    async def flush_now(self, setting: Setting) -> None:
+        """Write the queue; what cannot be written waits on, and the verb that came by is not to blame."""
         try:
             driver = await self.driver()
             await driver.run(self.flush(setting))
@@ -76,8 +80,8 @@ class Connection:
         if self._flushing is not None:
             self._flushing.cancel()
         try:
-            await driver.run(self.flush(setting))
             await driver.finish()
+            await driver.run(self.flush(setting))
         finally:
             driver.open = False
             await driver.close_storages()
@@ -95,7 +99,7 @@ class Timer:
         import threading
 
         if self._running is None or not self._running.is_alive():
-            self._running = threading.Timer(FLUSH_AFTER, self._write)
+            self._running = threading.Timer(FLUSH_AFTER, self.now)
             self._running.daemon = True
             self._running.start()
 
@@ -104,7 +108,8 @@ class Timer:
         if self._running is not None:
             self._running.cancel()
 
-    def _write(self) -> None:
+    def now(self) -> None:
+        """Write the queue; what cannot be written waits on, and the verb that came by is not to blame."""
         try:
             self._flush()
         except Closed:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
@@ -12,7 +13,7 @@ from ..errors import Closed
 from ..model.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from ..model.events import Event
@@ -25,10 +26,20 @@ KEY_LIFE = 300.0
 """Seconds for which an unwrapped key stays in memory."""
 KEYS_CACHED = 10_000
 """Most unwrapped keys in memory."""
+STATES_CACHED = 1_000
+"""Most opened states in memory, each beside its key."""
 REFS_CACHED = 100_000
-"""Most remembered ways from a look-up token to a stream."""
+"""Most remembered ways from a customer's reference to a stream."""
 VERSION_BITS = 62
 """A stream starts at a random version of so many bits, and counts up."""
+
+
+class Opened(NamedTuple):
+    """A state, the bytes that it was sealed as, and the chain that they are bound to."""
+
+    sealed: bytes
+    chain: bytes
+    state: State
 
 
 @attrs.define(eq=False)
@@ -40,16 +51,40 @@ class Cached:
     until: float
 
 
+class Way(NamedTuple):
+    """Where a customer's reference led: its look-up token, and the stream behind it."""
+
+    token: bytes
+    stream: bytes
+
+
+class Waiting(NamedTuple):
+    """An entry that waits to be written, and how it is merged with one more like it."""
+
+    event: Event
+    merge: Callable[[Event, Event], Event]
+
+    def and_then(self, later: Waiting) -> Waiting:
+        """Return the two as one."""
+        return self._replace(event=self.merge(self.event, later.event))
+
+
+Queued = dict[Any, Waiting]
+"""What waits for one stream: equal ones (by key) are one."""
+
+
 @attrs.define(eq=False, repr=False)
 class Shared:
     """What all copies of a setting share: opened keys, caches, and the queue."""
 
     keys: TenantKeys | None = None
     sealers: OrderedDict[bytes, Cached] = attrs.field(factory=OrderedDict)
-    refs: OrderedDict[bytes, bytes] = attrs.field(factory=OrderedDict)
-    queued: dict[bytes, dict[Any, Event]] = attrs.field(factory=dict)
+    opened: OrderedDict[bytes, Opened] = attrs.field(factory=OrderedDict)
+    refs: OrderedDict[str, Way] = attrs.field(factory=OrderedDict)
+    queued: dict[bytes, Queued] = attrs.field(factory=dict)
     count: int = 0
     lock: Lock = attrs.field(factory=Lock)
+    scrubs: tuple[Callable[[], Any], ...] = ()
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -69,7 +104,6 @@ class Setting:
     sources: Mapping[str, Any]
     split: bool
     batched: bool
-    scrub: Callable[[], Any] | None = None
     acting: str | None = None
     shared: Shared = attrs.field(factory=Shared)
 
@@ -92,36 +126,60 @@ class Setting:
         return found
 
     def remember(self, key_stream: bytes, sealer: Sealer, floor: int) -> Cached:
-        """Cache *sealer* for five minutes."""
+        """Cache *sealer* for five minutes; drop those whose time is over."""
+        shared = self.shared
+        now = self.monotonic()
+        cached = Cached(sealer, floor, now + KEY_LIFE)
+        with shared.lock:
+            shared.sealers[key_stream] = cached
+            shared.sealers.move_to_end(key_stream)
+            while len(shared.sealers) > KEYS_CACHED or next(iter(shared.sealers.values())).until < now:
+                oldest, _ = shared.sealers.popitem(last=False)
+                shared.opened.pop(oldest, None)
+        return cached
+
+    def opened_state(self, key_stream: bytes, sealed: bytes, chain: bytes) -> State | None:
+        """Return the state that *sealed* is, if these very bytes were opened or sealed last."""
+        found = self.shared.opened.get(key_stream)
+        if found is None or found.sealed != sealed or found.chain != chain:
+            return None
+        return found.state
+
+    def remember_state(self, key_stream: bytes, opened: Opened) -> None:
+        """Keep an opened state for as long as its key; of too many the oldest go."""
         shared = self.shared
         with shared.lock:
-            cached = Cached(sealer, floor, self.monotonic() + KEY_LIFE)
-            shared.sealers[key_stream] = cached
-            while len(shared.sealers) > KEYS_CACHED:
-                shared.sealers.popitem(last=False)
-        return cached
+            if key_stream in shared.sealers:
+                shared.opened[key_stream] = opened
+                shared.opened.move_to_end(key_stream)
+                if len(shared.opened) > STATES_CACHED:
+                    shared.opened.popitem(last=False)
 
     def forget_key(self, key_stream: bytes) -> None:
         """Drop a key at once: its customer is erased."""
         with self.shared.lock:
             self.shared.sealers.pop(key_stream, None)
+            self.shared.opened.pop(key_stream, None)
 
-    def remembered_ref(self, token: bytes) -> bytes | None:
-        """Return where a look-up token led; whoever uses it checks the stream."""
-        return self.shared.refs.get(token)
+    def remembered_ref(self, ref: str) -> bytes | None:
+        """Return where a customer's reference led; whoever uses it checks the stream."""
+        way = self.shared.refs.get(ref)
+        return None if way is None else way.stream
 
-    def remember_ref(self, token: bytes, stream: bytes) -> None:
-        """Remember which stream a look-up token led to."""
+    def remember_ref(self, ref: str, token: bytes, stream: bytes) -> None:
+        """Remember which stream a customer's reference led to."""
         shared = self.shared
         with shared.lock:
-            shared.refs[token] = stream
+            shared.refs[ref] = Way(token, stream)
             while len(shared.refs) > REFS_CACHED:
                 shared.refs.popitem(last=False)
 
     def forget_ref(self, token: bytes) -> None:
-        """Forget where a look-up token led."""
+        """Forget every spelling of the reference with this look-up token: rare, so it may take a while."""
+        refs = self.shared.refs
         with self.shared.lock:
-            self.shared.refs.pop(token, None)
+            for ref in [ref for ref, way in refs.items() if way.token == token]:
+                del refs[ref]
 
     def forget_refs(self) -> None:
         """Forget every remembered way."""
@@ -133,18 +191,21 @@ class Setting:
         shared = self.shared
         with shared.lock:
             waiting = shared.queued.setdefault(stream, {})
-            if key in waiting:
-                waiting[key] = merge(waiting[key], event)
-            else:
-                waiting[key] = event
-                shared.count += 1
+            new = Waiting(event, merge)
+            shared.count += key not in waiting
+            waiting[key] = waiting[key].and_then(new) if key in waiting else new
 
-    def waiting(self) -> tuple[list[bytes], int]:
-        """Return the streams for which something waits, and how many entries that is."""
+    @property
+    def waiting(self) -> int:
+        """How many entries wait to be written."""
+        return self.shared.count
+
+    def waiting_streams(self) -> list[bytes]:
+        """Return the streams for which something waits."""
         with self.shared.lock:
-            return list(self.shared.queued), self.shared.count
+            return list(self.shared.queued)
 
-    def take_queued(self, stream: bytes) -> dict[Any, Event]:
+    def take_queued(self, stream: bytes) -> Queued:
         """Take what waits for *stream*."""
         shared = self.shared
         with shared.lock:
@@ -152,17 +213,18 @@ class Setting:
             shared.count -= len(taken)
             return taken
 
-    def give_back(self, stream: bytes, taken: dict[Any, Event]) -> None:
-        """Queue again what could not be written."""
+    def give_back(self, stream: bytes, taken: Queued) -> None:
+        """Queue again what could not be written, before what has come since."""
         shared = self.shared
         if not taken:
             return
         with shared.lock:
-            now = shared.queued.setdefault(stream, {})
-            for key, event in taken.items():
-                if key not in now:
-                    now[key] = event
-                    shared.count += 1
+            since = shared.queued.pop(stream, {})
+            shared.count -= len(since)
+            for key, each in since.items():
+                taken[key] = taken[key].and_then(each) if key in taken else each
+            shared.queued[stream] = taken
+            shared.count += len(taken)
 
 
 NOBODY = State()

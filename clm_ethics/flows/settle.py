@@ -8,7 +8,7 @@ number of times, then raises ``Busy``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import Busy, ClmError, StorageUnavailable
 from ..ledger import record as codec
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..storage.contract import Head
     from .effects import Flow
-    from .setting import Cached, Setting
+    from .setting import Cached, Queued, Setting
 
 T = TypeVar("T")
 
@@ -61,11 +61,60 @@ class Job:
             book.back_to(place)
             self.error = error
 
+    @property
+    def came(self) -> tuple[Any, BaseException | None]:
+        """What came of the last run: a result, or an error."""
+        return self.result, self.error
+
     def outcome(self) -> Any:
         """Return the result, or raise the error."""
         if self.error is not None:
             raise self.error
         return self.result
+
+
+class Doubt(NamedTuple):
+    """A write of unknown outcome: its first entry, and what came of each verb that is in it."""
+
+    entry: Entry
+    came: dict[Job, tuple[Any, BaseException | None]]
+
+
+class Work:
+    """What is left to do of one call of :func:`settle`.
+
+    Attributes:
+        waiting: by stream, the verbs that are not done.
+        doubts: by stream, the writes of which nobody knows whether they were made.
+        queued: by stream, the queued entries that its write takes along, the same at each attempt:
+            a write of unknown outcome may have taken them already.
+    """
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self.waiting: dict[bytes, list[Job]] = {}
+        self.doubts: dict[bytes, list[Doubt]] = {}
+        self.queued: dict[bytes, Queued] = {}
+        for job in jobs:
+            self.waiting.setdefault(job.stream, []).append(job)
+
+    def finish(self, stream: bytes) -> None:
+        """All of *stream* is done, and what was queued for it is written."""
+        for job in self.waiting.pop(stream):
+            job.done = True
+        self.queued.pop(stream, None)
+        self.doubts.pop(stream, None)
+
+    def fail(self, error: BaseException) -> None:
+        """Nothing more can be done; a verb that may have been written is not told that it was not."""
+        for stream, jobs in self.waiting.items():
+            doubtful = stream in self.doubts and getattr(error, "written", False) is not None
+            for job in jobs:
+                job.error, job.done = (_unknown(error) if doubtful else error), True
+
+    def give_back(self, setting: Setting) -> None:
+        """Queue again what was not written."""
+        for stream, queued in self.queued.items():
+            setting.give_back(stream, queued)
 
 
 def act(stream: bytes, function: Callable[[Book], T]) -> Flow[T]:
@@ -81,109 +130,140 @@ def look(setting: Setting, stream: bytes) -> Flow[Book]:
 
 
 def settle(setting: Setting, jobs: Iterable[Job]) -> Flow[None]:
-    """Bring every job to its end. Errors of a job stay with it; this never raises for one."""
-    waiting: dict[bytes, list[Job]] = {}
-    for job in jobs:
-        waiting.setdefault(job.stream, []).append(job)
+    """Bring every job to its end. Whatever fails stays with the jobs; nothing is raised for one."""
+    work = Work(jobs)
     try:
-        yield from _attempts(setting, waiting)
-    except ClmError as error:
-        _fail((job for each in waiting.values() for job in each), error)
+        yield from _attempts(setting, work)
+    except Exception as error:  # noqa: BLE001  (each caller hears of it, and nobody else does)
+        work.fail(error)
+    finally:
+        work.give_back(setting)
 
 
-def _attempts(setting: Setting, waiting: dict[bytes, list[Job]]) -> Flow[None]:
-    doubtful: dict[bytes, list[Entry]] = {}
+def _attempts(setting: Setting, work: Work) -> Flow[None]:
     outages = 0
     for attempt in range(ATTEMPTS):
         try:
-            yield from _attempt(setting, waiting, doubtful)
+            yield from _attempt(setting, work)
             outages = 0
-        except StorageUnavailable as error:
+        except StorageUnavailable:
             outages += 1
             if outages >= OUTAGES:
                 raise
-            if error.written is True:  # pragma: no cover - ``commit`` returns then
-                raise
-        if not waiting:
+        if not work.waiting:
             return
         yield from effects.pause(_pause(setting, attempt))
-    raise Busy(
-        "the customer's stream kept moving",
-        place=f"{len(waiting)} streams after {ATTEMPTS} attempts",
-        remedy="nothing was written; try again",
-    )
+    yield from _resolve(work)
+    if work.waiting:
+        raise Busy(
+            "the customer's stream kept moving",
+            place=f"{len(work.waiting)} streams after {ATTEMPTS} attempts",
+            remedy="nothing was written; try again",
+        )
 
 
-def _attempt(
-    setting: Setting, waiting: dict[bytes, list[Job]], doubtful: dict[bytes, list[Entry]]
-) -> Flow[None]:
-    """Try once; whatever was settled leaves *waiting*."""
-    yield from _resolve(waiting, doubtful)
-    if not waiting:
+def _attempt(setting: Setting, work: Work) -> Flow[None]:
+    """Try once; whatever was settled leaves *work*."""
+    yield from _resolve(work)
+    if not work.waiting:
         return
-    books = yield from open_books(setting, tuple(waiting))
-    writes: dict[bytes, tuple[Write, dict[Any, Any]]] = {}
-    for stream, jobs in list(waiting.items()):
-        write, queued = _run(setting, books[stream], jobs)
-        if write is None:
-            _finish(waiting.pop(stream))
-        else:
-            writes[stream] = (write, queued)
+    books = yield from open_books(setting, tuple(work.waiting))
+    writes: dict[bytes, Write] = {}
+    for stream in list(work.waiting):
+        write = _run(setting, books[stream], work)
+        if write is not None:
+            writes[stream] = write
     for batch in _batches(writes):
-        yield from _commit(setting, batch, writes, waiting, doubtful)
+        yield from _commit(batch, writes, work)
 
 
-def _run(setting: Setting, book: Book, jobs: list[Job]) -> tuple[Write | None, dict[Any, Any]]:
-    """Let the verbs act; return the write, if there is one, and the queued entries in it."""
+def _run(setting: Setting, book: Book, work: Work) -> Write | None:
+    """Let the verbs act; return the write, if there is one."""
+    stream = book.stream
+    jobs = work.waiting[stream]
+    start = book.mark()
     for job in jobs:
         job.run(book)
-    queued: dict[Any, Any] = {}
     if book.dirty or any(job.flush for job in jobs):
-        queued = setting.take_queued(book.stream)
-        _append_queued(book, queued)
-    if not book.dirty:
-        return None, {}
-    try:
-        return book.write(), queued
-    except Exception as error:  # noqa: BLE001  (nothing of this stream is written, and each verb hears why)
-        setting.give_back(book.stream, queued)
-        _fail(jobs, error)
-        return None, {}
+        if stream not in work.queued:
+            work.queued[stream] = setting.take_queued(stream)
+        _append_queued(book, work.queued[stream])
+    if book.dirty:
+        try:
+            return book.write()
+        except Exception:  # noqa: BLE001  (together it does not fit: each verb hears of its own)
+            book.back_to(start)
+            write = _one_by_one(book, jobs)
+            if write is not None:
+                return write
+    if stream in work.doubts:
+        return None  # refused now; whether the earlier write was made is to be found out first
+    work.finish(stream)
+    return None
 
 
-def _append_queued(book: Book, queued: dict[Any, Any]) -> None:
+def _one_by_one(book: Book, jobs: Sequence[Job]) -> Write | None:
+    """Let each verb act again, those with small events (a no) first; one that does not fit is refused."""
+    for job in sorted(jobs, key=lambda job: not _is_small(book, job)):
+        place = book.mark()
+        job.run(book)
+        try:
+            book.write()
+        except Exception as error:  # noqa: BLE001  (it belongs to this verb's caller alone)
+            book.back_to(place)
+            job.error = error
+    return book.write() if book.dirty else None
+
+
+def _is_small(book: Book, job: Job) -> bool:
+    place = book.mark()
+    job.run(book)
+    small = book.only_small
+    book.back_to(place)
+    return small
+
+
+def _append_queued(book: Book, queued: Queued) -> None:
     from msgspec.structs import replace
 
     if book.sealer is None:
         return  # unknown or erased: nobody's story is left to tell
-    only_noes = book.only_noes
-    for event in queued.values():
+    only_small = book.only_small
+    before = len(book.entries)
+    for each in queued.values():
         if len(book.entries) < MAX_ENTRIES:
+            event = each.event
             book.append(replace(event, at=max(event.at, book.state.at or event.at)))
-    book.only_noes = only_noes and len(book.entries) > len(queued)
+    book.only_small = only_small and before > 0
 
 
-def _commit(
-    setting: Setting,
-    batch: Sequence[bytes],
-    writes: dict[bytes, tuple[Write, dict[Any, Any]]],
-    waiting: dict[bytes, list[Job]],
-    doubtful: dict[bytes, list[Entry]],
-) -> Flow[None]:
+def _commit(batch: Sequence[bytes], writes: dict[bytes, Write], work: Work) -> Flow[None]:
     try:
-        made = yield from effects.commit([writes[stream][0] for stream in batch])
+        made = yield from effects.commit([writes[stream] for stream in batch])
+    except ValueError as error:  # over a limit of the contract, and nothing was touched
+        yield from _commit_each(batch, writes, work, error)
+        return
     except StorageUnavailable as error:
-        for stream in batch:
-            setting.give_back(stream, writes[stream][1])
-            if error.written is None:
-                doubtful.setdefault(stream, []).append(_first_entry(writes[stream][0]))
+        if error.written is not False:
+            for stream in batch:
+                came = {job: job.came for job in work.waiting[stream]}
+                work.doubts.setdefault(stream, []).append(Doubt(_first_entry(writes[stream]), came))
         raise
     for stream, was_made in zip(batch, made, strict=True):
         if was_made:
-            _finish(waiting.pop(stream))
-            doubtful.pop(stream, None)
-        else:
-            setting.give_back(stream, writes[stream][1])
+            work.finish(stream)
+
+
+def _commit_each(
+    batch: Sequence[bytes], writes: dict[bytes, Write], work: Work, error: ValueError
+) -> Flow[None]:
+    """Commit the writes of *batch* one by one: whoever is over a limit fails alone."""
+    if len(batch) > 1:
+        for stream in batch:
+            yield from _commit((stream,), writes, work)
+        return
+    for job in work.waiting.pop(batch[0]):
+        job.error, job.done = error, True
 
 
 def _first_entry(write: Write) -> Entry:
@@ -192,37 +272,36 @@ def _first_entry(write: Write) -> Entry:
     return Entry(0, b"", None)
 
 
-def _resolve(waiting: dict[bytes, list[Job]], doubtful: dict[bytes, list[Entry]]) -> Flow[None]:
+def _resolve(work: Work) -> Flow[None]:
     """After an unknown outcome the stored entry's digest at our index decides."""
-    for stream, tried in list(doubtful.items()):
-        if stream not in waiting:
-            continue
-        for entry in tried:
+    for stream, doubts in list(work.doubts.items()):
+        for doubt in doubts:
+            entry = doubt.entry
             if not entry.index:
                 continue
             found = yield from effects.entries(stream, entry.index - 1, 1)
             if found and found[0].index == entry.index and found[0].digest == entry.digest:
-                _finish(waiting.pop(stream))
+                for job, came in doubt.came.items():
+                    job.result, job.error = came
+                work.finish(stream)
                 break
 
 
-def _finish(jobs: Iterable[Job]) -> None:
-    for job in jobs:
-        job.done = True
+def _unknown(error: BaseException) -> StorageUnavailable:
+    what = error.what if isinstance(error, ClmError) else type(error).__name__
+    return StorageUnavailable(
+        f"whether it was written is unknown ({what})",
+        written=None,
+        place="commit",
+        remedy="tell it again with the same key=: what stands in the ledger is not written twice",
+    )
 
 
-def _fail(jobs: Iterable[Job], error: BaseException) -> None:
-    for job in jobs:
-        if not job.done:
-            job.error = error if job.error is None else job.error
-            job.done = True
-
-
-def _batches(writes: dict[bytes, tuple[Write, dict[Any, Any]]]) -> list[list[bytes]]:
+def _batches(writes: dict[bytes, Write]) -> list[list[bytes]]:
     """Split the writes so that no call is over the contract's limits."""
     batches: list[list[bytes]] = [[]]
     size = 0
-    for stream, (write, _) in writes.items():
+    for stream, write in writes.items():
         weight = _weight(write)
         if batches[-1] and (size + weight > MAX_CALL - 4096 or len(batches[-1]) >= JOBS_AT_ONCE):
             batches.append([])
@@ -248,34 +327,51 @@ def _pause(setting: Setting, attempt: int) -> float:
 def open_books(setting: Setting, wanted: Sequence[bytes]) -> Flow[dict[bytes, Book]]:
     """Load and open streams: one call for the heads and those keys that are not at hand."""
     cached = {stream: setting.sealer(streams.key_stream(stream)) for stream in wanted}
-    missing = [stream for stream in wanted if cached[stream] is None]
+    missing = [stream for stream, key in cached.items() if key is None]
+    if missing:
+        heads = yield from _load_with_keys(setting, wanted, missing, cached)
+    else:
+        heads = yield from effects.load(wanted)
+    books = {}
+    for stream, head in zip(wanted, heads, strict=True):
+        key = cached[stream]
+        name = sealed_under(head)
+        if name is not None and (key is None or key.sealer.key_stream != name):
+            key = yield from _other_key(setting, stream, name)
+        books[stream] = _open(setting, stream, head, key)
+        if books[stream].state.restored:
+            # A no may have been told, and its floor raised, since the head was loaded.
+            later = yield from effects.load_one(stream)
+            books[stream] = _open(setting, stream, later, key)
+    return books
+
+
+def _load_with_keys(
+    setting: Setting, wanted: Sequence[bytes], missing: list[bytes], cached: dict[bytes, Cached | None]
+) -> Flow[Sequence[Head | None]]:
+    """Return the heads; unwrap the keys of those that are *missing* into *cached*."""
     names = [streams.key_stream(stream) for stream in missing]
     if setting.split:
         heads = yield from effects.load(wanted)
-        key_heads = (yield from effects.load(names, effects.KEYS)) if names else ()
+        key_heads = yield from effects.load(names, effects.KEYS)
     else:
         both = yield from effects.load((*wanted, *names))
         heads, key_heads = both[: len(wanted)], both[len(wanted) :]
     for stream, name, key_head in zip(missing, names, key_heads, strict=True):
         if key_head is not None:
             cached[stream] = _unwrap(setting, stream, name, key_head)
-    books = {}
-    for stream, head in zip(wanted, heads, strict=True):
-        key = yield from _right_key(setting, stream, head, cached[stream])
-        sealer, floor = (None, 0) if key is None else (key.sealer, key.floor)
-        books[stream] = open_book(setting, stream, head, sealer, floor)
-    return books
+    return heads
 
 
-def _right_key(
-    setting: Setting, stream: bytes, head: Head | None, cached: Cached | None
-) -> Flow[Cached | None]:
-    """Return the key that the head's state names: usually the one at hand."""
-    name = sealed_under(head)
-    if name is None or (cached is not None and cached.sealer.key_stream == name):
-        return cached
+def _open(setting: Setting, stream: bytes, head: Head | None, key: Cached | None) -> Book:
+    sealer, floor = (None, 0) if key is None else (key.sealer, key.floor)
+    return open_book(setting, stream, head, sealer, floor)
+
+
+def _other_key(setting: Setting, stream: bytes, name: bytes) -> Flow[Cached | None]:
+    """Return the key that a head's state names, where it is not the one at hand."""
     if name == streams.key_stream(stream):
-        return cached
+        return None  # it was asked for already, and is gone
     at_hand = setting.sealer(name)
     if at_hand is not None:
         return at_hand

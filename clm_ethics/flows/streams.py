@@ -5,6 +5,7 @@ Ids are random or hashes; none tells whose it is without the index key.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 
 VOID = b"\x00void"
@@ -14,6 +15,7 @@ STREAM = 16
 """Bytes of a customer's stream id."""
 
 
+@lru_cache(maxsize=32_768)
 def key_stream(stream: bytes, generation: int = 0) -> bytes:
     """Return the id of the stream that holds a customer's data key.
 
@@ -47,11 +49,13 @@ def sweep_stream(tenant: str) -> bytes:
     return sha256(b"clm_ethics/sweep/1\n" + tenant.encode()).digest()
 
 
+@lru_cache(maxsize=4096)
 def unsealed(tenant: str, first: int) -> bytes:
     """Return the mark of customers' streams (by the id's first byte) with entries not yet sealed."""
     return sha256(b"clm_ethics/unsealed/1\n" + bytes([first]) + tenant.encode()).digest()
 
 
+@lru_cache(maxsize=64)
 def due(tenant: str) -> bytes:
     """Return the mark of customers' streams that a sweep has to look at."""
     return sha256(b"clm_ethics/due/1\n" + tenant.encode()).digest()

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..model.events import Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     from ..model.state import State
-    from .values import Lifecycle, Move
+    from .values import Lifecycle
 
 MOST_MOVES = 32
 """More timed moves than this in a row are a circle, and stop."""
 
 
-def due_moves(
-    lifecycle: Lifecycle,
-    state: State,
-    at: datetime,
-    permitted: Callable[[str, datetime], bool],
-) -> tuple[Moved, ...]:
-    """Return the timed moves that have come due by *at*, in order.
+Permitted = Callable[[str, datetime], bool]
+"""``permitted(stage, instant)``: whether the lifecycle's purpose may look at behaviour then,
+judged with the stage before the move."""
 
-    *permitted(stage, instant)* says whether the lifecycle's purpose may look at behaviour
-    then, judged with the stage before the move.
+
+def course(
+    lifecycle: Lifecycle, state: State, at: datetime, permitted: Permitted
+) -> tuple[tuple[Moved, ...], datetime | None]:
+    """Return the timed moves that have come due by *at*, in order, and when the next one comes due.
+
+    The next one is told whether it is permitted or not; one that is not may lie before *at*.
     """
     moves: list[Moved] = []
     stage, since = state.stage, state.stage_since
-    while since is not None and len(moves) < MOST_MOVES:
+    while since is not None:
         coming = _earliest(lifecycle, state, stage, since)
-        if coming is None or coming[0] > at or not permitted(stage, coming[0]):
+        if coming is None:
             break
+        if coming[0] > at or len(moves) == MOST_MOVES or not permitted(stage, coming[0]):
+            return tuple(moves), coming[0]
         since, stage = coming
         moves.append(Moved(stage=stage, at=since))
-    return tuple(moves)
+    return tuple(moves), None
+
+
+def due_moves(
+    lifecycle: Lifecycle, state: State, at: datetime, permitted: Permitted
+) -> tuple[Moved, ...]:
+    """Return the timed moves that have come due by *at*, in order."""
+    return course(lifecycle, state, at, permitted)[0]
 
 
 def next_due(lifecycle: Lifecycle, state: State) -> datetime | None:
@@ -56,16 +65,13 @@ def on_event(lifecycle: Lifecycle, stage: str, event: str, at: datetime) -> Move
 
 
 def _earliest(lifecycle: Lifecycle, state: State, stage: str, since: datetime) -> tuple[datetime, str] | None:
-    coming = [(_due(move, state, since), move.to) for move in lifecycle.moves if _timed(move, stage)]
-    return min(coming, default=None)
-
-
-def _timed(move: Move, stage: str) -> bool:
-    return move.after is not None and stage in move.sources
-
-
-def _due(move: Move, state: State, since: datetime) -> datetime:
-    # "P180D without an order" counts from the last order; who never ordered, from the stage.
-    # A move is never due before the stage it leaves began.
-    last = state.happened.get(move.without, since) if move.without else since
-    return max(move.after.after(last), since) if move.after else since
+    first: tuple[datetime, str] | None = None
+    for move in lifecycle.moves:
+        if move.after is None or stage not in move.sources:
+            continue
+        # "P180D without an order" counts from the last order; who never ordered, from the stage.
+        # A move is never due before the stage it leaves began.
+        last = state.happened.get(move.without, since) if move.without else since
+        coming = (max(move.after.after(last), since), move.to)
+        first = coming if first is None else min(coming, first)
+    return first

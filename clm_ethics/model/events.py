@@ -220,10 +220,25 @@ class Cancelled(Event, frozen=True, kw_only=True):
     choice: int
 
 
+class Left(msgspec.Struct, frozen=True, array_like=True):
+    """What is left of one run of a list: how many items, the newest's entry, the oldest's time (UTC)."""
+
+    count: int
+    index: int
+    first: datetime
+
+
 class Swept(Event, frozen=True, kw_only=True):
-    """Values whose time was over were removed, or a due change of stage was written down."""
+    """Values whose time was over were removed, or a due change of stage was written down.
+
+    Attributes:
+        removed: what went.
+        left: per list of which a part went, what is left of each of its runs, in their order:
+            an item that is learnt late may be older than the one before it, and goes first.
+    """
 
     removed: tuple[Removed, ...] = ()
+    left: dict[str, tuple[Left, ...]] = {}
 
 
 class Forgotten(Event, frozen=True, kw_only=True):
@@ -293,6 +308,9 @@ IN_CLEAR = (Forgotten, ErasureBegun, ErasureDone)
 
 NO = (Refused, Withdrawn, Objected, Restricted)
 """Events that only ever permit less: they never fail, and raise the stream's floor."""
+
+SMALL = (*NO, RestrictionLifted, Read, Refusal, Sent, Cancelled, Swept, *IN_CLEAR)
+"""Events for which a full state has room: they add to it no more than a no does."""
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)

@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from . import events as e
 from .state import BUILT_IN, Consent, Contact, Contract, Objection, Restriction, Run, State, Status
-from .times import birthday, parse_born
+from .times import NEVER, birthday, parse_born
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
 KEYS_KEPT = 256
 """How many idempotency keys a customer's state remembers."""
@@ -113,14 +114,25 @@ def _(event: e.Withdrawn, state: State, index: int) -> dict[str, Any]:
 
 
 def _say_no(event: e.Event, purpose: str, status: Status, state: State, index: int) -> dict[str, Any]:
-    no = Consent(status=status, index=index, at=event.at, happened=event.happened)
+    old = state.consents.get(purpose)
+    # A no that is said again has stood since it was said first: what it ends is not kept longer.
+    since = None if old is None or old.status is Status.GRANTED else old.since or old.at
+    no = Consent(status=status, index=index, at=event.at, happened=event.happened, since=since)
     return {"consents": state.consents | {purpose: no}}
 
 
 @_effects.register
 def _(event: e.Objected, state: State, index: int) -> dict[str, Any]:
-    objection = Objection(index=index, at=event.at, marketing=event.marketing)
-    return {"objections": state.objections | {event.purpose: objection}}
+    # What an objection reached once it reaches still, whatever the policy calls the purpose now.
+    old = state.objections.get(event.purpose)
+    if old is None:
+        new = Objection(index=index, at=event.at, marketing=event.marketing)
+    else:
+        said = state.consents.get(event.purpose)
+        ended = said is not None and said.status is Status.GRANTED and said.index > old.index
+        since = None if ended else old.since or old.at
+        new = Objection(index=index, at=event.at, marketing=event.marketing or old.marketing, since=since)
+    return {"objections": state.objections | {event.purpose: new}}
 
 
 @_effects.register
@@ -172,12 +184,27 @@ def _(event: e.Sent, state: State, index: int) -> dict[str, Any]:
 
 @_effects.register
 def _(event: e.Cancelled, state: State, index: int) -> dict[str, Any]:
-    return {"contacts": tuple(each for each in state.contacts if each.sent or each.index != event.choice)}
+    return {
+        "contacts": tuple(
+            replace(each, cancelled=True) if each.index == event.choice and not each.sent else each
+            for each in state.contacts
+        )
+    }
 
 
 @_effects.register
 def _(event: e.Swept, state: State, index: int) -> dict[str, Any]:
-    return {"fields": _remove(state.fields, event.removed)} if event.removed else {}
+    if not event.removed and not event.left:
+        return {}
+    fields = _remove(state.fields, tuple(each for each in event.removed if each.field not in event.left))
+    for name, parts in event.left.items():
+        both = zip(state.fields.get(name, ()), parts, strict=False)
+        fields[name] = tuple(
+            replace(run, count=part.count, index=part.index, first=part.first)
+            for run, part in both
+            if part.count
+        )
+    return {"fields": fields}
 
 
 @_effects.register
@@ -303,9 +330,16 @@ def _remove(fields: dict[str, tuple[Run, ...]], removed: tuple[e.Removed, ...]) 
 def _learn(state: State, event: e.Telling) -> dict[str, Any]:
     changes: dict[str, Any] = {"about": state.about | event.about}
     if "born" in event.about:
-        of_age = birthday(parse_born(event.about["born"]), ADULT)
+        of_age = _of_age(event.about["born"])
         changes["minor_until"] = of_age if of_age > event.at else None
     return changes
+
+
+def _of_age(born: str) -> datetime:
+    try:
+        return birthday(parse_born(born), ADULT)
+    except ValueError:
+        return NEVER  # an unreadable date of birth counts as a child's
 
 
 def _contracts(state: State, event: e.Telling) -> dict[str, Contract]:

@@ -52,7 +52,7 @@ class Clause(msgspec.Struct, frozen=True, array_like=True):
         """Say whether a yes to this clause is a yes to *new*: the same, or narrower in every respect."""
         return self == new or (
             self.title == new.title
-            and all(field in self.fields or field.partition(":")[0] in self.fields for field in new.fields)
+            and all(any(_finer(old, field) for old in self.fields) for field in new.fields)
             and set(new.processing) <= set(self.processing)
             and set(new.recipients) <= set(self.recipients)
             and self._keeps_longer(new)
@@ -63,7 +63,22 @@ class Clause(msgspec.Struct, frozen=True, array_like=True):
             return True
         if new.keep is None or new.keep_from != self.keep_from:
             return False
-        return new.keep.months <= self.keep.months and new.keep.seconds <= self.keep.seconds
+        return self.keep.outlasts(new.keep)
+
+
+def _finer(old: str, new: str) -> bool:
+    """Say whether the field *old* (``name`` or ``name:precision``) shows at least what *new* shows."""
+    name, _, precision = old.partition(":")
+    other, _, coarser = new.partition(":")
+    if name != other or not precision or precision == coarser:
+        return name == other
+    kind, _, size = precision.partition(":")
+    new_kind, _, new_size = coarser.partition(":")
+    if (kind, new_kind) == ("prefix", "prefix"):
+        return int(new_size) <= int(size)
+    if (kind, new_kind) == ("bucket", "bucket"):
+        return int(new_size) % int(size) == 0
+    return (precision, coarser) == ("month", "year")
 
 
 class Consent(msgspec.Struct, frozen=True, array_like=True):
@@ -76,6 +91,7 @@ class Consent(msgspec.Struct, frozen=True, array_like=True):
         until: when the yes expires; ``None``: it does not.
         shown: the id of the notice, empty without proof.
         proven: whether somebody can show what was agreed to (Art. 7(1) GDPR).
+        since: of a no that was said before and stands: when it was said first.
     """
 
     status: Status
@@ -89,14 +105,23 @@ class Consent(msgspec.Struct, frozen=True, array_like=True):
     given_by: str = "subject"
     shown: str = ""
     proven: bool = False
+    since: datetime | None = None
 
 
 class Objection(msgspec.Struct, frozen=True, array_like=True):
-    """An objection (Art. 21 GDPR); *marketing*: it reaches all direct marketing (Art. 21(3))."""
+    """An objection (Art. 21 GDPR).
+
+    Attributes:
+        index: the entry of the last one.
+        at: when it was learnt (UTC).
+        marketing: it reaches all direct marketing (Art. 21(3)).
+        since: when it was made first, if that was said before and stands.
+    """
 
     index: int
     at: datetime
     marketing: bool = False
+    since: datetime | None = None
 
 
 class Restriction(msgspec.Struct, frozen=True, array_like=True):
@@ -120,12 +145,13 @@ class Contract(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Contact(msgspec.Struct, frozen=True, array_like=True):
-    """A contact that counts against the caps, from the choice on: reserved, then sent."""
+    """A contact that counts against the caps from the choice on: reserved, then sent, or cancelled."""
 
     index: int
     at: datetime
     channel: str
     sent: bool = False
+    cancelled: bool = False
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True):

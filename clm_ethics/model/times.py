@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from datetime import MAXYEAR, UTC, date, datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -76,6 +77,13 @@ class Duration(msgspec.Struct, frozen=True, array_like=True, order=True):
         """The most seconds it can last: every month counted with 31 days."""
         return self.months * 31 * 86400 + self.seconds
 
+    def outlasts(self, other: Duration) -> bool:
+        """Say whether it is at least as long as *other*, from wherever both begin."""
+        if other.months <= self.months and other.seconds <= self.seconds:
+            return True
+        shortest = self.months // 12 * 365 * 86400 + self.months % 12 * 28 * 86400 + self.seconds
+        return other.longest <= shortest
+
     def after(self, at: datetime) -> datetime:
         """Return the instant this long after *at*, never beyond the calendar's end."""
         return _shift(at, self.months, self.seconds)
@@ -91,22 +99,37 @@ def _shift(at: datetime, months: int, seconds: int) -> datetime:
             year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
             day = min(at.day, monthrange(year, month + 1)[1])
             at = at.replace(year=year, month=month + 1, day=day)
-        return at + timedelta(seconds=seconds)
+        return at + _span(seconds)
     except (ValueError, OverflowError):
         return NEVER if months > 0 or seconds > 0 else EPOCH
+
+
+@lru_cache(maxsize=1024)
+def _span(seconds: int) -> timedelta:
+    return timedelta(seconds=seconds)
 
 
 def birthday(born: date, age: int) -> datetime:
     """Return the instant (UTC) from which somebody born on *born* surely has *age*, in every zone.
 
-    It is the end of the birthday in UTC; who was born on 29 February is older from 1 March.
+    It is the end of the birthday in UTC; 1 March stands for 29 February where there is none.
     """
-    year = born.year + age
-    if year >= MAXYEAR:
+    if born.year + age >= MAXYEAR:
         return NEVER
-    if (born.month, born.day) == (2, 29):
-        return datetime(year, 3, 1, tzinfo=UTC)
-    return datetime(year, born.month, born.day, tzinfo=UTC) + timedelta(days=1)
+    day = _anniversary(born, born.year + age)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+
+
+def age_on(born: date, day: date) -> int:
+    """Return the age in full years that somebody surely has, in every zone, from the start of *day* (UTC)."""
+    return max(day.year - born.year - (day <= _anniversary(born, day.year)), 0)
+
+
+def _anniversary(born: date, year: int) -> date:
+    try:
+        return born.replace(year=year)
+    except ValueError:
+        return date(year, 3, 1)
 
 
 def parse_born(text: str) -> date:

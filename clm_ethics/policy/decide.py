@@ -9,30 +9,44 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ..lifecycle import due_moves, next_due
+import msgspec
+
+from ..lifecycle import course
 from ..model.state import Status
-from ..model.times import birthday
+from ..model.times import NEVER, age_on, birthday, parse_born
 from .decision import Decision, Reason, Request, Verdict
 from .policy import FIRM
 from .remedies import remedies
 from .values import Basis
-from .visible import Visible, see
+from .visible import NOTHING, Rights, see
 from .words import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from ..model.events import Moved
     from ..model.state import Consent, State
+    from .decision import Remedy
     from .policy import Group, Plan, Policy
     from .values import Purpose
 
 
-class Case(NamedTuple):
-    """Everything one decision looks at."""
+CONSENT, CONTRACT = Basis.CONSENT, Basis.CONTRACT
+LEGAL_OBLIGATION, SOFT_OPT_IN = Basis.LEGAL_OBLIGATION, Basis.SOFT_OPT_IN
+ALLOW, DENY, GRANTED = Verdict.ALLOW, Verdict.DENY, Status.GRANTED
+"""Names of their own: reading a member from its enum took a tenth of a decision."""
+
+STORAGE_ONLY = ("storage",)
+"""The processing that a restriction leaves alone (Art. 18(2) GDPR)."""
+_NEEDED = frozenset({CONTRACT, LEGAL_OBLIGATION})
+"""Claims that reach whatever they need, for whichever purpose it was collected."""
+
+
+class Case(msgspec.Struct, frozen=True):
+    """Everything one decision looks at. *consent* is the last answer to the purpose itself."""
 
     policy: Policy
     state: State
@@ -42,14 +56,50 @@ class Case(NamedTuple):
     stage: str
     age: int | None
     plan: Plan
+    consent: Consent | None
 
 
-class Claim(NamedTuple):
-    """A basis that was claimed, what speaks against it (nothing: it holds), and what for it."""
+class Rest(msgspec.Struct, frozen=True):
+    """What of a decision is worked out only when somebody asks for it.
+
+    Attributes:
+        case: what was looked at.
+        fields: until when the fields stay as they are seen (UTC).
+        stage: when the stage changes next (UTC).
+    """
+
+    case: Case
+    fields: datetime | None
+    stage: datetime | None
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        """Return the smallest changes that would make it a yes, each found by deciding again."""
+        case = self.case
+        return remedies(case.policy, case.state, case.request, case.at)
+
+    def valid_until(self) -> datetime | None:
+        """Return the first instant after ``at`` at which anything that was looked at may change."""
+        case = self.case
+        state, at = case.state, case.at
+        coming = [case.plan.change, self.fields, self.stage, state.minor_until, *state.mutes.values()]
+        if case.consent is not None:
+            coming.append(case.consent.until)
+        born = state.about.get("born")
+        if born is not None:
+            coming.append(_ageing(born, at.date())[1])
+        return min((each for each in coming if each is not None and at < each < NEVER), default=None)
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A basis that was claimed, what speaks against it (nothing: it holds), and what for it.
+
+    *beside*: further bases of the purpose that hold as well.
+    """
 
     basis: Basis
     against: tuple[Reason, ...]
     holds: Reason | None
+    beside: tuple[Basis, ...] = ()
 
 
 def decide(policy: Policy, state: State, request: Request, at: datetime) -> Decision:
@@ -65,83 +115,84 @@ def decide(policy: Policy, state: State, request: Request, at: datetime) -> Deci
         policy.channel(request.channel)
     if state.at is not None and at < state.at:
         at = state.at  # time in a stream never runs backwards: a clock set back revives nothing
-    moves = effective_moves(policy, state, at)
+    moves, until = _course(policy, state, at)
     stage = moves[-1].stage if moves else state.stage
-    return _decide(policy, state, purpose, request, at, stage, moves)
-
-
-def effective_moves(policy: Policy, state: State, at: datetime) -> tuple[Moved, ...]:
-    """Return the timed moves that have come due by *at* and may be made."""
-    if state.stage not in policy.timed_stages or state.erased is not None:
-        return ()
-    asked = Request(policy.lifecycle.purpose, fields=())
-
-    def permitted(stage: str, then: datetime) -> bool:
-        purpose = policy.purposes.get(policy.lifecycle.purpose)
-        return purpose is not None and bool(_decide(policy, state, purpose, asked, then, stage, ()))
-
-    return due_moves(policy.lifecycle, state, at, permitted)
-
-
-def _decide(
-    policy: Policy,
-    state: State,
-    purpose: Purpose,
-    request: Request,
-    at: datetime,
-    stage: str,
-    moves: tuple[Moved, ...],
-) -> Decision:
-    born = state.about.get("born")
-    age = None if born is None else _age(born, at.date())
-    if age is None and state.minor_until is not None and state.minor_until > at:
-        age = 0  # a minor once known stays one until of age, whatever becomes of the date of birth
-    plan = policy.plan(purpose, request.channel, state.about.get("region", ""), at, age)
-    case = Case(policy, state, purpose, request, at, stage, age, plan)
-    basis, against, holds = _judge(case)
+    case = _case(policy, state, purpose, request, at, stage)
+    claims, against, holds = _judge(case)
     if against:
-        verdict = Verdict.GAP if against[0].code == "policy.gap" else Verdict.DENY
-        seen = Visible({}, {}, {}, None)
+        verdict = Verdict.GAP if against[0].code == "policy.gap" else DENY
+        seen = NOTHING
         withheld = dict.fromkeys(purpose.fields if request.fields is None else request.fields, against[0])
     else:
-        verdict = Verdict.ALLOW
-        seen = see(policy, state, purpose, request, at, stage, basis)
+        verdict = ALLOW
+        seen = see(policy, state, purpose, request, at, stage, _rights(case, claims))
         withheld = seen.withheld
     return Decision(
         verdict,
         purpose.name,
-        basis,
+        claims[0].basis.value if claims else "",
         seen.fields,
         withheld,
         seen.partly,
         against or holds,
-        plan.duties,
+        case.plan.duties,
         policy.hash,
         at,
-        _valid_until(case, seen.until, moves),
         stage,
-        lambda: remedies(policy, state, request, at),
+        Rest(case, seen.until, until),
     )
 
 
-def _judge(case: Case) -> tuple[str, tuple[Reason, ...], tuple[Reason, ...]]:
-    """Return the basis, what speaks against it, and what for it."""
+def effective_moves(policy: Policy, state: State, at: datetime) -> tuple[Moved, ...]:
+    """Return the timed moves that have come due by *at* and may be made."""
+    return _course(policy, state, at)[0]
+
+
+def _course(policy: Policy, state: State, at: datetime) -> tuple[tuple[Moved, ...], datetime | None]:
+    """Return those moves, and when the stage after them would change next (UTC)."""
+    if state.stage not in policy.timed_stages or state.erased is not None:
+        return (), None
+    purpose = policy.purposes.get(policy.lifecycle.purpose)
+    asked = Request(policy.lifecycle.purpose, fields=())
+
+    def permitted(stage: str, then: datetime) -> bool:
+        return purpose is not None and not _judge(_case(policy, state, purpose, asked, then, stage))[1]
+
+    return course(policy.lifecycle, state, at, permitted)
+
+
+def _case(
+    policy: Policy, state: State, purpose: Purpose, request: Request, at: datetime, stage: str
+) -> Case:
+    born = state.about.get("born")
+    age = None if born is None else _ageing(born, at.date())[0]
+    if age is None and state.minor_until is not None and state.minor_until > at:
+        age = 0  # a minor once known stays one until of age, whatever becomes of the date of birth
+    plan = policy.plan(purpose, request.channel, state.about.get("region", ""), at, age)
+    return Case(
+        policy, state, purpose, request, at, stage, age, plan, state.consents.get(purpose.name)
+    )
+
+
+def _judge(case: Case) -> tuple[list[Claim], tuple[Reason, ...], tuple[Reason, ...]]:
+    """Return the claim under each law, what speaks against them, and what for them."""
     barred = _barred(case)
     if barred:
-        return "", barred, ()
+        return [], barred, ()
     groups = case.plan.groups
     if not groups:
-        return "", (reason("policy.gap"),), ()
-    against: list[Reason] = []
-    holding: list[Reason] = []
-    basis = ""
-    for group in groups:
-        claim = _claim(case, group)
-        against += [each for each in claim.against if each not in against]
-        if claim.holds is not None and claim.holds not in holding:
-            holding.append(claim.holds)
-        basis = basis or claim.basis.value
-    return basis, tuple(against), (*holding, *case.plan.notes)
+        return [], (reason("policy.gap"),), ()
+    claims = [_claim(case, groups[0])]  # nearly always the only one
+    claims += [_claim(case, group) for group in groups[1:]] if len(groups) > 1 else ()
+    against, held = claims[0].against, () if claims[0].holds is None else (claims[0].holds,)
+    if len(claims) > 1:
+        against = _once(each for claim in claims for each in claim.against)
+        held = _once(claim.holds for claim in claims if claim.holds is not None)
+    return claims, against, (*held, *case.plan.notes)
+
+
+def _once(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(dict.fromkeys(reasons))
 
 
 def _barred(case: Case) -> tuple[Reason, ...]:
@@ -150,11 +201,9 @@ def _barred(case: Case) -> tuple[Reason, ...]:
     if state.restored:
         return (reason("customer.restored"),)
     if state.erased is not None:
-        surviving = Basis.LEGAL_OBLIGATION in purpose.basis and any(
-            name in state.fields for name in purpose.fields
-        )
-        return () if surviving and not request.collect else (reason("customer.erased"),)
-    if not state.known and not request.collect:
+        if request.collect or not any(name in state.fields for name in purpose.fields):
+            return (reason("customer.erased"),)
+    elif not state.known and not request.collect:
         return (reason("customer.unknown"),)
     if purpose.actors and request.actor is not None and request.actor not in purpose.actors:
         return (reason("actor.not_listed"),)
@@ -164,23 +213,42 @@ def _barred(case: Case) -> tuple[Reason, ...]:
 
 
 def _claim(case: Case, group: Group) -> Claim:
-    basis = next((each for each in group.bases if _exists(case, each)), group.bases[0])
-    objection = case.state.objections.get(case.purpose.name)
-    if objection is not None and basis not in FIRM and Basis.CONSENT in group.bases:
-        basis = Basis.CONSENT  # an objection ends only by a later consent, never by another basis
-    refused = group.verdicts[_claimed(case, basis)]
+    """Return the first claim that holds; if none does, the first whose own facts exist."""
+    if len(group.bases) == 1:
+        return _claimed(case, group, group.bases[0])
+    claims = [_claimed(case, group, basis) for basis in _open(case, group.bases)]
+    holding = [claim for claim in claims if not claim.against]
+    if len(holding) < 2:  # noqa: PLR2004
+        return holding[0] if holding else claims[0]
+    first = holding[0]
+    return Claim(first.basis, (), first.holds, tuple(claim.basis for claim in holding[1:]))
+
+
+def _open(case: Case, bases: tuple[Basis, ...]) -> tuple[Basis, ...]:
+    """Return the bases that may be claimed: those whose facts exist, and nothing in place of a no."""
+    if case.consent is not None and case.consent.status is not GRANTED:
+        # A no ends the purpose through every alternative; what stands before them all goes on.
+        firm = next((place for place, basis in enumerate(bases) if basis not in FIRM), len(bases))
+        bases = bases[: firm + 1]
+    elif case.state.objections and CONSENT in bases and _objection(case):
+        # An objection ends only by a later consent, never by another basis.
+        bases = tuple(basis for basis in bases if basis in FIRM or basis is CONSENT)
+    return tuple(basis for basis in bases if _exists(case, basis)) or bases[:1]
+
+
+def _claimed(case: Case, group: Group, basis: Basis) -> Claim:
+    refused = group.verdicts[_said(case, basis)]
     against = [] if refused is None else [refused]
     if case.state.erased is not None:
-        if basis is not Basis.LEGAL_OBLIGATION:
+        if basis is not LEGAL_OBLIGATION:
             return Claim(basis, (reason("customer.erased"),), None)
         return Claim(basis, tuple(against), reason("legal_obligation", case.purpose.law))
     if basis not in FIRM:
         against += _stops(case, basis)
     restriction = case.state.restriction
-    if restriction is not None:
-        consent = case.state.consents.get(case.purpose.name)
-        later = consent is not None and consent.index > restriction.index
-        if basis is not Basis.CONSENT or not later:
+    if restriction is not None and case.purpose.processing != STORAGE_ONLY:
+        later = case.consent is not None and case.consent.index > restriction.index
+        if basis is not CONSENT or not later:
             against.append(reason("restriction"))
     if against:
         return Claim(basis, tuple(against), None)
@@ -188,23 +256,22 @@ def _claim(case: Case, group: Group) -> Claim:
     return Claim(basis, (), found) if holds else Claim(basis, (found,), None)
 
 
-def _claimed(case: Case, basis: Basis) -> str:
+def _said(case: Case, basis: Basis) -> str:
     """Return the claim that regimes judge: a guardian's consent is one of its own."""
-    consent = case.state.consents.get(case.purpose.name)
-    if basis is Basis.CONSENT and consent is not None and consent.given_by == "guardian":
-        return "guardian_consent"
-    return basis.value
+    if basis is not CONSENT or case.consent is None or case.consent.given_by != "guardian":
+        return basis
+    return "guardian_consent"
 
 
 def _exists(case: Case, basis: Basis) -> bool:
     """Say whether the claim's own facts exist, whatever they say."""
     state, purpose = case.state, case.purpose
-    if basis is Basis.CONSENT:
+    if basis is CONSENT:
         return purpose.name in state.consents
-    if basis is Basis.CONTRACT:
+    if basis is CONTRACT:
         contract = state.contracts.get(purpose.name)
         return case.request.collect or (contract is not None and bool(contract.open))
-    if basis is Basis.SOFT_OPT_IN:
+    if basis is SOFT_OPT_IN:
         return _soft(case)
     return True
 
@@ -212,13 +279,13 @@ def _exists(case: Case, basis: Basis) -> bool:
 def _stops(case: Case, basis: Basis) -> list[Reason]:
     state, purpose = case.state, case.purpose
     stops = []
-    consent = state.consents.get(purpose.name)
-    if consent is not None and consent.status is not Status.GRANTED:
+    consent = case.consent
+    if consent is not None and consent.status is not GRANTED:
         code = "consent.refused" if consent.status is Status.REFUSED else "consent.withdrawn"
         stops.append(reason(code))
     if state.objections:
-        stops += _objections(case, consent, basis)
-    if state.signals and case.plan.signals:
+        stops += _objections(case, basis)
+    if state.signals and not case.plan.signals.isdisjoint(state.signals):
         stops.append(reason("signal"))
     if state.mutes and any(state.mutes.get(word, case.at) > case.at for word in purpose.processing):
         stops.append(reason("muted"))
@@ -229,29 +296,47 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
     return stops
 
 
-def _objections(case: Case, consent: Consent | None, basis: Basis) -> list[Reason]:
+def _objections(case: Case, basis: Basis) -> list[Reason]:
+    last = _objection(case, basis)
+    if not last or last <= _agreed(case, basis):
+        return []
     own = case.state.objections.get(case.purpose.name)
-    agreed = consent.index if consent is not None and consent.status is Status.GRANTED else 0
-    if own is not None and own.index > agreed:
-        return [reason("objection.direct_marketing" if case.purpose.marketing else "objection")]
+    return [reason("objection.direct_marketing" if case.purpose.marketing or own is None else "objection")]
+
+
+def _objection(case: Case, basis: Basis | None = None) -> int:
+    """Return the entry of the last objection that reaches the purpose; 0: there is none."""
+    objections = case.state.objections
+    own = objections.get(case.purpose.name)
+    last = 0 if own is None else own.index
     # Art. 21(3): who objects to direct marketing objects to all of it, and to profiling for it,
     # but for what rests on a consent of its own.
-    reach = case.purpose.marketing or "targeted_ads" in case.purpose.processing
-    if not reach or basis is Basis.CONSENT:
-        return []
-    marketing = any(each.marketing for each in case.state.objections.values())
-    return [reason("objection.direct_marketing")] if marketing else []
+    if basis is not CONSENT and (case.purpose.marketing or "targeted_ads" in case.purpose.processing):
+        last = max([last, *(each.index for each in objections.values() if each.marketing)])
+    return last
+
+
+def _agreed(case: Case, basis: Basis) -> int:
+    """Return the entry of the consent that ends earlier objections; 0: there is none.
+
+    Under another basis than consent the yes must be a valid one to count.
+    """
+    consent = case.consent
+    if consent is None or consent.status is not GRANTED:
+        return 0
+    if CONSENT not in case.purpose.all_bases:
+        return 0
+    return consent.index if basis is CONSENT or not _consent_fault(case, consent, ()) else 0
 
 
 def _ask_consent(case: Case, group: Group) -> tuple[bool, Reason]:
-    consent = case.state.consents.get(case.purpose.name)
-    if consent is None:
+    if case.consent is None:
         return False, reason("consent.missing")
-    code = _consent_fault(case, consent, group)
+    code = _consent_fault(case, case.consent, group.explicit)
     return (False, reason(code)) if code else (True, reason("consent.given"))
 
 
-def _consent_fault(case: Case, consent: Consent, group: Group) -> str:
+def _consent_fault(case: Case, consent: Consent, explicit: tuple[str, ...]) -> str:
     if not consent.proven:
         return "consent.unproven"
     if consent.clause is None or not consent.clause.covers(case.policy.clauses[case.purpose.name]):
@@ -262,7 +347,7 @@ def _consent_fault(case: Case, consent: Consent, group: Group) -> str:
         return "consent.other_channel"
     if consent.given_by == "subject" and _too_young(case):
         return "consent.guardian_needed"
-    if any(row not in consent.explicit for row in group.explicit):
+    if any(word not in consent.explicit for word in explicit):
         return "consent.not_explicit"
     return ""
 
@@ -272,6 +357,11 @@ def _too_young(case: Case) -> bool:
     if case.age is not None:
         return case.age < minimum
     return case.policy.controller.audience == "children" and minimum > 0
+
+
+def too_young(policy: Policy, state: State, purpose: Purpose, at: datetime) -> bool:
+    """Say whether the customer is too young to agree to *purpose* alone, whatever else stops it."""
+    return _too_young(_case(policy, state, purpose, Request(purpose.name), at, state.stage))
 
 
 def _ask_contract(case: Case, group: Group) -> tuple[bool, Reason]:
@@ -302,9 +392,10 @@ def _soft(case: Case) -> bool:
 
 def _sold(case: Case, address: str) -> bool:
     runs = case.state.fields.get(address, ())
-    purposes = case.policy.purposes
+    purposes, name = case.policy.purposes, case.purpose.name
     return bool(runs) and all(
-        case.purpose.name in run.announced
+        name in run.announced
+        and case.state.informed.get(name, run.index + 1) <= run.index  # by a notice, then or before
         and (seller := purposes.get(run.purpose)) is not None
         and seller.sale
         for run in runs
@@ -323,52 +414,34 @@ _ASK: dict[Basis, Callable[[Case, Group], tuple[bool, Reason]]] = {
 }
 
 
-def _valid_until(case: Case, seen: datetime | None, moves: tuple[Moved, ...]) -> datetime | None:
-    """Return the first instant after ``at`` at which anything that was looked at may change."""
-    state, at = case.state, case.at
-    coming = [case.plan.change, seen]
-    consent = state.consents.get(case.purpose.name)
-    if consent is not None:
-        coming.append(consent.until)
-    coming += state.mutes.values()
-    coming.append(state.minor_until)
-    if "born" in state.about:
-        coming.append(_next_birthday(state.about["born"], at))
-    coming.append(_next_stage(case, moves))
-    return min((each for each in coming if each is not None and each > at), default=None)
-
-
-def _next_stage(case: Case, moves: tuple[Moved, ...]) -> datetime | None:
-    if case.stage not in case.policy.timed_stages:
-        return None
-    if not moves:
-        return next_due(case.policy.lifecycle, case.state)
-    from msgspec.structs import replace
-
-    then = replace(case.state, stage=moves[-1].stage, stage_since=moves[-1].at)
-    return next_due(case.policy.lifecycle, then)
+def _rights(case: Case, claims: list[Claim]) -> Rights:
+    """Return by what right fields are looked at, once every claim holds."""
+    firm = law = True
+    agreed = False
+    for claim in claims:
+        bases = (claim.basis, *claim.beside)
+        firm = firm and not _NEEDED.isdisjoint(bases)
+        law = law and LEGAL_OBLIGATION in bases
+        agreed = agreed or CONSENT in bases
+    consent = case.consent
+    if consent is not None and not agreed:
+        agreed = CONSENT in case.purpose.all_bases and not _stops(case, CONSENT)
+        consent = consent if agreed and not _consent_fault(case, consent, ()) else None
+    return Rights(firm, law, consent)
 
 
 @lru_cache(maxsize=4096)
-def _age(born: str, day: date) -> int:
-    """Return the age in full years that somebody has in every zone on *day*.
+def _ageing(born: str, day: date) -> tuple[int, datetime | None]:
+    """Return the age in full years that somebody has in every zone on *day*, and when it rises (UTC).
 
     Of two readings the younger counts; an unreadable date of birth counts as a small child.
     """
     try:
-        first = date.fromisoformat(born)
+        first = parse_born(born)
     except ValueError:
-        return 0
-    return max(day.year - first.year - ((day.month, day.day) <= (first.month, first.day)), 0)
-
-
-def _next_birthday(born: str, at: datetime) -> datetime | None:
-    try:
-        first = date.fromisoformat(born)
-    except ValueError:
-        return None
-    age = at.year - first.year
-    return next((turn for turn in (birthday(first, age + years) for years in (-1, 0, 1)) if turn > at), None)
+        return 0, None
+    age = age_on(first, day)
+    return age, birthday(first, age + 1)
 
 
 __all__ = ["Case", "Claim", "decide", "effective_moves"]

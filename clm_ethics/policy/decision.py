@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import msgspec
 
@@ -94,6 +94,16 @@ class Remedy(msgspec.Struct, frozen=True):
     text: str
 
 
+class Rest(Protocol):
+    """What of a decision is worked out only when somebody asks for it."""
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        """Return the smallest changes that would make it a yes."""
+
+    def valid_until(self) -> datetime | None:
+        """Return the first instant at which anything may change (UTC)."""
+
+
 class Decision(msgspec.Struct, frozen=True, eq=False, weakref=False):
     """The explained answer to ``decide``. Its truth is the decision.
 
@@ -108,7 +118,6 @@ class Decision(msgspec.Struct, frozen=True, eq=False, weakref=False):
         obligations: what comes with a yes (``unsubscribe`` ...).
         policy: the policy's hash.
         at: the instant decided for (UTC).
-        valid_until: without a new event nothing changes before it (UTC); ``None``: never.
         stage: the effective lifecycle stage.
     """
 
@@ -122,9 +131,8 @@ class Decision(msgspec.Struct, frozen=True, eq=False, weakref=False):
     obligations: tuple[str, ...]
     policy: str
     at: datetime
-    valid_until: datetime | None
     stage: str
-    _find_remedies: Callable[[], tuple[Remedy, ...]]
+    _rest: Rest
 
     def __bool__(self) -> bool:
         """Tell whether it is allowed."""
@@ -149,7 +157,8 @@ class Decision(msgspec.Struct, frozen=True, eq=False, weakref=False):
         raise UsageError("a decision cannot be pickled", remedy="decide where the answer is used")
 
     def _key(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__struct_fields__ if not name.startswith("_"))
+        named = (name for name in self.__struct_fields__ if not name.startswith("_"))
+        return (*(getattr(self, name) for name in named), self.valid_until)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -159,7 +168,12 @@ class Decision(msgspec.Struct, frozen=True, eq=False, weakref=False):
     @property
     def remedies(self) -> tuple[Remedy, ...]:
         """The smallest changes that would make it a yes, each found by deciding again."""
-        return () if self else self._find_remedies()
+        return () if self else self._rest.remedies()
+
+    @property
+    def valid_until(self) -> datetime | None:
+        """Without a new event nothing changes before it (UTC); ``None``: never."""
+        return self._rest.valid_until()
 
     def require(self) -> Decision:
         """Return the answer if it is a yes, otherwise raise :class:`~clm_ethics.errors.Denied`."""

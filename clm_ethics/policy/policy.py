@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import UnknownName, UsageError
 from ..model.state import BUILT_IN
-from ..regimes import Duty, Pack, Posture, Ruling, consent_age, known_region, load_packs, packs_for
+from ..regimes import Duty, Pack, Posture, Ruling, consent_age, covers, known_region, load_packs, packs_for
 from ..regimes import Kind as PackKind
-from .decision import Kind, Reason
+from .decision import FULL, Grant, Kind, Reason
 from .document import read_file, read_mapping, read_text
 from .values import Basis
 
@@ -42,7 +42,7 @@ class Group(NamedTuple):
         verdicts: per claim (a basis, or ``guardian_consent``) the reason why these regimes do
             not accept it, or ``None``.
         speaks: the strictest ruling, which an allowed decision cites.
-        explicit: processings for which a consent must be explicit.
+        explicit: processings for which a consent must be explicit, in the words of the policy.
     """
 
     bases: tuple[Basis, ...]
@@ -57,7 +57,7 @@ class Plan(NamedTuple):
     Attributes:
         groups: one for each distinct claim; empty: a gap.
         consent_age: below it a guardian consents.
-        signals: an opt-out signal ends this processing here.
+        signals: the opt-out signals that end this processing here.
         change: when the law changes next (UTC).
         duties: what goes with a yes.
         notes: what was assumed, or read protectively.
@@ -65,10 +65,26 @@ class Plan(NamedTuple):
 
     groups: tuple[Group, ...]
     consent_age: int
-    signals: bool
+    signals: frozenset[str]
     change: datetime | None
     duties: tuple[str, ...]
     notes: tuple[Reason, ...]
+
+
+class Sight(NamedTuple):
+    """How a purpose sees a field that it lists.
+
+    Attributes:
+        special: it is a special category (Art. 9(1) GDPR).
+        explicit: the purpose asks for an explicit yes to it.
+        grant: how precise the purpose sees it.
+        elsewhere: the host keeps the value.
+    """
+
+    special: bool
+    explicit: bool
+    grant: Grant
+    elsewhere: bool
 
 
 class Policy:
@@ -146,6 +162,26 @@ class Policy:
         """Return the purposes that list *field*."""
         return self._listing.get(field, ())
 
+    def retentions(self, field: str) -> tuple[tuple[Purpose, ...], ...]:
+        """Return the same purposes, those together whose retention ends at the same time; open ends first."""
+        return self._retentions.get(field, ())
+
+    @cached_property
+    def _retentions(self) -> dict[str, tuple[tuple[Purpose, ...], ...]]:
+        return {field: _together(purposes) for field, purposes in self._listing.items()}
+
+    @cached_property
+    def only_by_consent(self) -> frozenset[str]:
+        """The purposes that rest on consent and on nothing else."""
+        return frozenset(
+            purpose.name for purpose in self.purposes.values() if purpose.all_bases == {Basis.CONSENT}
+        )
+
+    @cached_property
+    def timed_events(self) -> frozenset[str]:
+        """The events whose absence moves a stage."""
+        return frozenset(move.without for move in self.lifecycle.moves if move.without)
+
     def special(self, field: str) -> bool:
         """Say whether *field* is a special category (Art. 9(1) GDPR), by itself or by descent."""
         return field in self._special
@@ -156,6 +192,24 @@ class Policy:
         for _ in self.fields:
             found |= {name for name, field in self.fields.items() if found.intersection(field.derived_from)}
         return frozenset(found)
+
+    @cached_property
+    def sights(self) -> Mapping[str, Mapping[str, Sight]]:
+        """Per purpose, how it sees each field that it lists."""
+        return {
+            purpose.name: {field: self._sight(purpose, field) for field in purpose.fields}
+            for purpose in self.purposes.values()
+        }
+
+    def _sight(self, purpose: Purpose, field: str) -> Sight:
+        declared = self.fields.get(field)
+        coarse = purpose.coarse.get(field, "")
+        return Sight(
+            special=self.special(field),
+            explicit=field in purpose.explicit,
+            grant=Grant(coarse) if coarse else FULL,
+            elsewhere=declared is not None and bool(declared.source),
+        )
 
     @cached_property
     def clauses(self) -> Mapping[str, Clause]:
@@ -176,30 +230,49 @@ class Policy:
     def _compile(self, purpose: Purpose, channel: str, region: str, at: datetime, age: int | None) -> Plan:
         day = at.date()
         assumed = ASSUMED_AGE[self.controller.audience] if age is None else age
-        territories = self._territories(region)
-        packs = packs_for(territories, self.packs)
         special = bool(self._special.intersection(purpose.fields))
-        rulings: list[Ruling] = []
         rows = self._rows(purpose, channel)
-        for pack in packs:
-            for row in rows:
-                spoken = [
-                    pack.cell_at(
+        gap = not rows
+        looks = self._looks(region)
+        judges: dict[tuple[Basis, ...], dict[Ruling, None]] = {}
+        for _, at_home in looks:
+            spoken = set()
+            for pack, where in at_home:
+                for row in rows:
+                    ruling = pack.cell_at(
                         row, day, territory=where, age=assumed, device=purpose.device, special=special
                     )
-                    for where in _within(pack, region, territories)
-                ]
-                rulings += [max(filter(None, spoken), key=lambda each: each.posture)] if any(spoken) else []
-        # A row that no regime speaks on is a gap, however many speak on the others.
-        gap = not rows or not set(rows) <= {ruling.row.value for ruling in rulings}
+                    if ruling is not None:
+                        spoken.add(row)
+                        judges.setdefault(_bases_under(purpose, pack, where), {})[ruling] = None
+            # A row on which no regime speaks is a gap, however many speak on the others.
+            gap = gap or not spoken.issuperset(rows)
+        rulings = [ruling for judged in judges.values() for ruling in judged]
+        packs = dict.fromkeys(pack for _, at_home in looks for pack, _ in at_home)
         return Plan(
-            groups=() if gap else self._groups(purpose, rulings),
-            consent_age=self._consent_age(packs, region, territories, day),
-            signals=any(_signal_ends(pack, purpose, day) for pack in packs),
+            groups=() if gap else tuple(_group(purpose, bases, judged) for bases, judged in judges.items()),
+            consent_age=self._consent_age(looks, day),
+            signals=_signals(packs, purpose, day),
             change=next((change for change in _law_changes(packs) if change > at), None),
             duties=tuple(dict.fromkeys(_DUTIES[duty] for ruling in rulings for duty in ruling.duties)),
             notes=self._notes(rulings, region, age),
         )
+
+    def _looks(self, region: str) -> list[tuple[str, list[tuple[Pack, str]]]]:
+        """Return per place where the customer may live which regimes apply, and where each looks.
+
+        A regime looks at the customer's region; one that came with the establishment, and every
+        one while the region is unknown, at wherever it holds.
+        """
+        looks = []
+        for home in (region,) if region else self.controller.markets or ("",):
+            places = tuple(dict.fromkeys((home, *self.controller.established)))
+            found = []
+            for pack in packs_for(places, self.packs):
+                covered = [where for where in places if pack.covers(where)]
+                found += [(pack, where) for where in (covered[:1] if region in covered else covered)]
+            looks.append((home, found))
+        return looks
 
     def _rows(self, purpose: Purpose, channel: str) -> tuple[str, ...]:
         rows: dict[str, None] = {}
@@ -211,37 +284,8 @@ class Policy:
                 rows[self.channels[name].row] = None
         return tuple(rows)
 
-    def _territories(self, region: str) -> tuple[str, ...]:
-        own = (region,) if region else self.controller.markets
-        return tuple(dict.fromkeys((*own, *self.controller.established)))
-
-    def _groups(self, purpose: Purpose, rulings: list[Ruling]) -> tuple[Group, ...]:
-        by_bases: dict[tuple[Basis, ...], list[Ruling]] = {}
-        for ruling in rulings:
-            by_bases.setdefault(self._bases_under(purpose, ruling.pack), []).append(ruling)
-        return tuple(
-            Group(
-                bases=bases,
-                verdicts={claim: _refusal(claim, judged) for claim in _CLAIMS},
-                speaks=max(judged, key=lambda each: each.posture),
-                explicit=tuple(each.row for each in judged if each.posture is Posture.EXPLICIT_OPT_IN),
-            )
-            for bases, judged in by_bases.items()
-        )
-
-    def _bases_under(self, purpose: Purpose, pack: str) -> tuple[Basis, ...]:
-        for where, bases in purpose.basis_under.items():
-            territory = self.packs[pack].territory
-            if where == pack or all(each == where or each.startswith(where + "-") for each in territory):
-                return bases
-        return purpose.basis
-
-    def _consent_age(
-        self, packs: Iterable[Pack], region: str, territories: tuple[str, ...], day: date
-    ) -> int:
-        ages = [
-            consent_age(pack, where, day) for pack in packs for where in _within(pack, region, territories)
-        ]
+    def _consent_age(self, looks: list[tuple[str, list[tuple[Pack, str]]]], day: date) -> int:
+        ages = [consent_age(pack, where, day) for _, at_home in looks for pack, where in at_home]
         return max((age for age in ages if age is not None), default=0)
 
     def _notes(self, rulings: list[Ruling], region: str, age: int | None) -> tuple[Reason, ...]:
@@ -268,15 +312,43 @@ def _listing(declared: Declared) -> dict[str, tuple[Purpose, ...]]:
     }
 
 
+def _together(purposes: Iterable[Purpose]) -> tuple[tuple[Purpose, ...], ...]:
+    """Group purposes by the end of their retention: what runs from the collection ends for all at once."""
+    groups: dict[object, list[Purpose]] = {}
+    for purpose in purposes:
+        keep = purpose.keep
+        alone = keep is not None and keep.since not in ("collected", "year_end")
+        groups.setdefault(purpose.name if alone else keep, []).append(purpose)
+    by_facts = [group for each, group in groups.items() if isinstance(each, str)]
+    by_time = [group for each, group in groups.items() if not isinstance(each, str)]
+    return tuple(tuple(group) for group in (*by_facts, *by_time))
+
+
 def _law_changes(packs: Iterable[Pack]) -> list[datetime]:
     days = {day for pack in packs for day in pack.changes()}
     return sorted(datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days)
 
 
-def _within(pack: Pack, region: str, territories: tuple[str, ...]) -> tuple[str, ...]:
-    """Where *pack* looks: at the customer's region if it covers it, else at all it covers."""
-    covered = tuple(where for where in territories if pack.covers(where))
-    return (region,) if region in covered else covered
+def _group(purpose: Purpose, bases: tuple[Basis, ...], judged: Iterable[Ruling]) -> Group:
+    rulings = list(judged)
+    explicit = [each.row.value for each in rulings if each.posture is Posture.EXPLICIT_OPT_IN]
+    return Group(
+        bases=bases,
+        verdicts={claim: _refusal(claim, rulings) for claim in _CLAIMS},
+        speaks=max(rulings, key=lambda each: each.posture),
+        # A channel picks the row; what the customer was asked about is direct marketing.
+        explicit=tuple(
+            dict.fromkeys(row if row in purpose.processing else "direct_marketing" for row in explicit)
+        ),
+    )
+
+
+def _bases_under(purpose: Purpose, pack: Pack, where: str) -> tuple[Basis, ...]:
+    """Return the claims that *pack* judges at *where*: by its name, else by the nearest region."""
+    if pack.id in purpose.basis_under:
+        return purpose.basis_under[pack.id]
+    regions = [region for region in purpose.basis_under if covers(region, where)]
+    return purpose.basis_under[max(regions, key=len)] if regions else purpose.basis
 
 
 def _refusal(claim: str, rulings: list[Ruling]) -> Reason | None:
@@ -289,8 +361,6 @@ def _refusal(claim: str, rulings: list[Ruling]) -> Reason | None:
         code, text = "law.prohibited", "the law prohibits it"
     elif worst.posture is Posture.EXPLICIT_OPT_IN:
         code, text = "law.explicit_consent_required", "the law asks for explicit consent"
-    elif claim == Basis.CONSENT:
-        code, text = "law.guardian_consent_required", "the law asks for a guardian's consent"
     else:
         code, text = "law.consent_required", "the law asks for consent, and the purpose claims another basis"
     return Reason(code, f"{text} ({worst.row})", worst.cite, _KINDS[worst.kind], worst.pack)
@@ -320,9 +390,12 @@ _DUTIES = {
 }
 
 
-def _signal_ends(pack: Pack, purpose: Purpose, day: date) -> bool:
-    signal = pack.signal
-    return signal is not None and signal.binds(day) and not set(signal.rows).isdisjoint(purpose.processing)
+def _signals(packs: Iterable[Pack], purpose: Purpose, day: date) -> frozenset[str]:
+    return frozenset(
+        signal.name
+        for signal in (pack.signal for pack in packs)
+        if signal is not None and signal.binds(day) and not set(signal.rows).isdisjoint(purpose.processing)
+    )
 
 
 def check_region(region: str) -> None:

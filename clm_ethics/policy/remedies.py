@@ -10,17 +10,20 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from ..model.events import Event, Granted, Moved, Put, Swept
 from ..model.fold import fold
 from ..model.state import Status
 from ..model.times import Duration
-from .decision import Decision, Remedy, Request
+from .decision import Decision, Remedy
 from .values import Basis
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from ..model.state import State
+    from .decision import Request
     from .policy import Policy
     from .values import Purpose
 
@@ -124,5 +127,5 @@ def _other_channels(
     return tuple(
         Remedy("channel", f"the channel were {name}")
         for name in purpose.channels
-        if _decided(policy, state, Request(purpose.name, request.fields, name), at)
+        if _decided(policy, state, replace(request, channel=name), at)
     )

@@ -180,7 +180,6 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
         hash: SHA-256 (hex) over the document's canonical form (RFC 8785).
         canonical: that form.
         audit_keep: how long the record of reads is kept.
-        regimes: ids of the packs to judge by; empty: all that apply.
     """
 
     hash: str

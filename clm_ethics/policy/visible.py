@@ -6,40 +6,74 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from ..model.state import Status
 from ..model.times import NEVER
 from .decision import FULL, Grant, Reason
-from .values import Basis
 from .words import reason
 
 if TYPE_CHECKING:
-    from ..model.state import Run, State
+    from collections.abc import Mapping
+
+    from ..model.state import Consent, Run, State
     from ..model.times import Duration
     from .decision import Request
-    from .policy import Policy
+    from .policy import Policy, Sight
     from .values import Keep, Purpose
 
 
-class Visible(NamedTuple):
+class Visible(msgspec.Struct, frozen=True):
     """What may be seen, what not, of what only a part, and until when (UTC) that stays so."""
 
-    fields: dict[str, Grant]
-    withheld: dict[str, Reason]
-    partly: dict[str, Reason]
+    fields: Mapping[str, Grant]
+    withheld: Mapping[str, Reason]
+    partly: Mapping[str, Reason]
     until: datetime | None
 
 
-class _Look(NamedTuple):
-    policy: Policy
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+NOTHING = Visible(_EMPTY, _EMPTY, _EMPTY, None)
+"""What somebody sees who is refused."""
+
+
+class Rights(msgspec.Struct, frozen=True):
+    """By what right fields are looked at.
+
+    Attributes:
+        firm: a contract or a law carries the purpose, under each law that judges it.
+        law: a legal obligation does.
+        consent: the yes to the purpose, if it stands.
+    """
+
+    firm: bool
+    law: bool
+    consent: Consent | None
+
+
+class _Look(msgspec.Struct, frozen=True):
     state: State
     purpose: Purpose
+    listed: Mapping[str, Sight]
     at: datetime
-    basis: str
+    rights: Rights
     consented: int
     explicit: tuple[str, ...]
     collect: bool
+
+
+_Found = tuple[Grant | None, Reason | None, datetime | None]
+"""What may be seen of a field, why not (or why not all), and until when that stays so (UTC)."""
+
+_UNLISTED: _Found = (None, reason("field.unlisted"), None)
+_SPECIAL: _Found = (None, reason("field.special"), None)
+_ABSENT: _Found = (None, reason("field.absent"), None)
+_ERASED: _Found = (None, reason("field.erased"), None)
+_OTHER_PURPOSE: _Found = (None, reason("field.other_purpose"), None)
+_EXPIRED: _Found = (None, reason("field.expired"), None)
 
 
 def see(
@@ -49,19 +83,18 @@ def see(
     request: Request,
     at: datetime,
     stage: str,
-    basis: str,
+    rights: Rights,
 ) -> Visible:
     """Look at each field that *request* wants, once the purpose itself is allowed."""
-    consent = state.consents.get(purpose.name)
-    valid = consent is not None and consent.status is Status.GRANTED and basis == Basis.CONSENT.value
+    consent = rights.consent
     look = _Look(
-        policy,
         state,
         purpose,
+        policy.sights[purpose.name],
         at,
-        basis,
-        consent.index if consent is not None and valid else 0,
-        consent.explicit if consent is not None and valid else (),
+        rights,
+        0 if consent is None else consent.index,
+        () if consent is None else consent.explicit,
         request.collect,
     )
     fields: dict[str, Grant] = {}
@@ -81,46 +114,32 @@ def see(
     return Visible(fields, withheld, partly, until)
 
 
-def _field(look: _Look, name: str, stage: str) -> tuple[Grant | None, Reason | None, datetime | None]:
-    purpose, state = look.purpose, look.state
-    if name not in purpose.fields:
-        return None, reason("field.unlisted"), None
-    special = look.policy.special(name)
-    if special and look.basis != Basis.LEGAL_OBLIGATION.value and not _explicit(look, name):
-        return None, reason("field.special"), None
+def _field(look: _Look, name: str, stage: str) -> _Found:
+    sight = look.listed.get(name)
+    if sight is None:
+        return _UNLISTED
+    # Art. 9(2)(a): the purpose asks for it explicitly, and the yes was explicit for it.
+    if sight.special and not (sight.explicit and name in look.explicit) and not look.rights.law:
+        return _SPECIAL
     if look.collect:
         return FULL, None, None
-    coarse = purpose.coarse.get(name, "")
-    declared = look.policy.fields.get(name)
     if name == "stage":
-        return (_grant(coarse) if stage else None), None, None
-    if declared is not None and declared.source:
-        return _grant(coarse), None, None  # the host's own data: the verb asks its source
-    runs = state.fields.get(name)
+        return (sight.grant, None, None) if stage else _ABSENT
+    if sight.elsewhere and look.state.erased is None:
+        return sight.grant, None, None  # the host's own data: the verb asks its source
+    runs = look.state.fields.get(name)
     if not runs:
-        code = "field.erased" if state.erased is not None else "field.absent"
-        return None, reason(code), None
-    return _runs(look, runs, coarse)
+        return _ABSENT if look.state.erased is None else _ERASED
+    run = runs[0]
+    if len(runs) > 1 or (run.count > 1 and run.first != run.last):
+        return _many(look, runs, sight.grant.precision)
+    if look.purpose.name not in run.announced and not _for_this(look, run):
+        return _OTHER_PURPOSE
+    ends = kept_until(look.purpose, look.state, run.last)
+    return (sight.grant, None, ends) if ends > look.at else _EXPIRED
 
 
-def _runs(
-    look: _Look, runs: tuple[Run, ...], coarse: str
-) -> tuple[Grant | None, Reason | None, datetime | None]:
-    if len(runs) == 1:  # nearly always
-        run = runs[0]
-        if not _for_this(look, run):
-            return None, reason("field.other_purpose"), None
-        ends = kept_until(look.purpose, look.state, run.last)
-        if ends <= look.at:
-            return None, reason("field.expired"), None
-        if run.count == 1 or run.first == run.last:
-            return _grant(coarse), None, ends
-    return _many(look, runs, coarse)
-
-
-def _many(
-    look: _Look, runs: tuple[Run, ...], coarse: str
-) -> tuple[Grant | None, Reason | None, datetime | None]:
+def _many(look: _Look, runs: tuple[Run, ...], coarse: str) -> _Found:
     spans: list[tuple[int, int]] = []
     why: Reason | None = None
     ends: datetime | None = None
@@ -144,17 +163,10 @@ def _many(
     return Grant(coarse, kept, True), why, ends
 
 
-def _explicit(look: _Look, name: str) -> bool:
-    """Art. 9(2)(a): the purpose asks for it explicitly, and the yes was explicit for it."""
-    return name in look.purpose.explicit and name in look.explicit
-
-
 def _for_this(look: _Look, run: Run) -> bool:
     """Purpose limitation (Art. 5(1)(b), 6(4) GDPR) for one value or run."""
     name = look.purpose.name
-    if name in run.announced or look.consented > run.index:
-        return True
-    if look.basis in (Basis.CONTRACT.value, Basis.LEGAL_OBLIGATION.value):
+    if name in run.announced or look.consented > run.index or look.rights.firm:
         return True
     return (
         not run.consented
@@ -164,27 +176,18 @@ def _for_this(look: _Look, run: Run) -> bool:
     )
 
 
-def _grant(coarse: str) -> Grant:
-    return _coarse_grant(coarse) if coarse else FULL
-
-
-@lru_cache(maxsize=256)
-def _coarse_grant(coarse: str) -> Grant:
-    return Grant(coarse)
-
-
 def kept_until(purpose: Purpose, state: State, collected: datetime) -> datetime:
     """Return when (UTC) *purpose* stops needing a value collected then; ``NEVER`` while it lives."""
     keep = purpose.keep
     if keep is None:
         return NEVER
+    if keep.since == "collected":
+        return _after(keep.span, collected)
     start = _starts(keep, purpose, state, collected)
     return NEVER if start is None else _after(keep.span, start)
 
 
 def _starts(keep: Keep, purpose: Purpose, state: State, collected: datetime) -> datetime | None:
-    if keep.since == "collected":
-        return collected
     if keep.since == "year_end":
         return datetime(collected.year + 1, 1, 1, tzinfo=UTC)
     if keep.since == "contract_end":
@@ -192,12 +195,16 @@ def _starts(keep: Keep, purpose: Purpose, state: State, collected: datetime) -> 
         if contract is None:
             return state.erased or collected  # no contract ever: the time runs from the collection
         return None if contract.open else contract.ended
-    # withdrawal
+    # withdrawal: of a no, the first time that it was said; a later yes ends an objection
     said = state.consents.get(purpose.name)
     objected = state.objections.get(purpose.name)
-    noes = [each.at for each in (objected,) if each is not None]
-    if said is not None and said.status is not Status.GRANTED:
-        noes.append(said.at)
+    agreed, noes = 0, []
+    if said is not None and said.status is Status.GRANTED:
+        agreed = said.index
+    elif said is not None:
+        noes.append(said.since or said.at)
+    if objected is not None and objected.index > agreed:
+        noes.append(objected.since or objected.at)
     return min(noes, default=None)
 
 

@@ -72,7 +72,7 @@ def plan_erasure(policy: Policy, state: State, at: datetime, sources: frozenset[
     """Work out the plan; pure."""
     stays: dict[str, Kept] = {}
     for purpose in policy.purposes.values():
-        if Basis.LEGAL_OBLIGATION not in purpose.basis:
+        if Basis.LEGAL_OBLIGATION not in purpose.all_bases:
             continue
         for field in purpose.fields:
             runs = state.fields.get(field, ())

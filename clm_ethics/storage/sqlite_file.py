@@ -130,6 +130,9 @@ def connect(path: Path, *, timeout: float, create: bool) -> sqlite3.Connection:
     except sqlite3.Error as error:
         _close(connection)
         raise translate(error, name, written=False) from error
+    except UnicodeDecodeError as error:  # of SQLite's own message, which quotes the altered schema
+        _close(connection)
+        raise StorageCorrupt("is damaged or was altered", place=name, remedy=_RESTORE) from error
     except BaseException:
         _close(connection)
         raise

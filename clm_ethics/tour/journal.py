@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+WANTED = {
+    "source": "another source",
+    "seed": "another seed",
+    "customers": "another number of customers",
+    "fingerprint": "other transactions",
+}
+"""What must be the same when a tour goes on, and what it means if it is not."""
+
+
 class Journal(msgspec.Struct, kw_only=True):
     """What was begun, how far it came, and what was counted.
 
@@ -109,10 +118,10 @@ def resume(ledger: Path, begun: Journal) -> Journal:
                 remedy="give another --file",
             )
         return begun
-    for name in ("source", "seed", "customers", "fingerprint"):
+    for name, words in WANTED.items():
         if getattr(stored, name) != getattr(begun, name):
             raise UsageError(
-                f"a tour with another {name} was begun here ({getattr(stored, name)})",
+                f"a tour with {words} was begun here ({getattr(stored, name)})",
                 place=str(ledger),
                 remedy="give the same --customers, --seed and --transactions, or another --file",
             )

@@ -223,11 +223,13 @@ def _(event: e.RestrictionLifted, titles: _Titles) -> str:  # noqa: ARG001
 
 @_say.register
 def _(event: e.Read, titles: _Titles) -> str:
-    said = f"{', '.join(event.fields) or 'Nothing'} was read for {titles(event.purpose)}"
+    many = "were" if len(event.fields) > 1 else "was"
+    said = f"{', '.join(event.fields) or 'Nothing'} {many} read for {titles(event.purpose)}"
     said = said[:1].upper() + said[1:] + _times(event.count)
     said += f", for {event.channel}" if event.channel else ""
     said += f", on the basis of {event.basis.replace('_', ' ')}" if event.basis else ""
-    return said + (f"; withheld were {', '.join(event.withheld)}" if event.withheld else "")
+    kept = "were" if len(event.withheld) > 1 else "was"
+    return said + (f"; withheld {kept} {', '.join(event.withheld)}" if event.withheld else "")
 
 
 @_say.register

@@ -53,6 +53,7 @@ _KEY_LABEL = b"clm_ethics/sealing-key/1\n"
 _MAC_LABEL = b"clm_ethics/hiding-key/1\n"
 _ENTRY = b"entry"
 _BODY = HEADER + NONCE
+_SHORTEST = _BODY + TAG
 _LAST_INDEX = MAX_ENTRIES.to_bytes(8, "big")
 
 
@@ -90,6 +91,7 @@ class Sealer:
         "_open",
         "_prefixes",
         "_random",
+        "_tags",
         "key_stream",
     )
 
@@ -108,6 +110,7 @@ class Sealer:
         self._header = bytes((FORMAT, AES_256_GCM)) + key_stream
         self._entry = _LABEL + prefixed(_ENTRY) + self._bound
         self._prefixes: dict[bytes, bytes] = {}
+        self._tags: dict[str, bytes] = {}
         self._random = random
         self._left = MAX_RECORDS
 
@@ -129,7 +132,7 @@ class Sealer:
         Raises:
             SealBroken: altered, of another kind, place or key, or too short.
         """
-        if not record.startswith(self._header) or len(record) < _BODY + TAG:
+        if not record.startswith(self._header) or len(record) < _SHORTEST:
             raise _broken("a sealed record has another header than this key writes, or is cut")
         return self._decrypt(record[HEADER:_BODY], record[_BODY:], self._associated(kind) + bind)
 
@@ -160,7 +163,10 @@ class Sealer:
 
     def tag(self, name: str) -> bytes:
         """Return the eight bytes that stand for a field's *name* in what is stored."""
-        return self.mac(b"field" + name.encode())[:8]
+        found = self._tags.get(name)
+        if found is None:
+            found = self._tags[name] = self.mac(b"field" + name.encode())[:8]
+        return found
 
     def _associated(self, kind: bytes) -> bytes:
         try:

@@ -52,7 +52,7 @@ def choose(
     policy.channel(channel)
     listed = tuple(offers)
     for offer in listed:
-        check_request(policy, offer.purpose, (*offer.uses, *offer.segment), channel)
+        check_request(policy, offer.purpose, sorted(offer.fields), channel)
 
     def tell(book: Book) -> _Told | Repeated:
         mine = key_bytes(book, "choose", key, _content(listed, channel)) if book.sealer is not None else b""
@@ -81,7 +81,7 @@ def choose(
             channel=channel,
             level=found.level.value,
             uses=tuple(found.uses),
-            stated=_stated(found.offer),
+            stated=dict(found.offer.stated),
             counts=found.counts,
             since=found.since,
         )
@@ -93,25 +93,17 @@ def choose(
 
     told = yield from on_customer(setting, ref, tell, nobody)
     if isinstance(told, Repeated):
-        return (yield from _again(setting, ref, told.index, listed, channel))
+        return (yield from _again(setting, ref, told.index, listed, channel, by))
     return Reserved(pick=told.pick, index=told.index, to=told.to)
 
 
 def _content(offers: Sequence[Offer], channel: str) -> Any:
-    return [channel, [[offer.name, offer.purpose, sorted(offer.uses)] for offer in offers]]
+    """Everything that an idempotency key stands for: the channel, and each offer with all it says."""
+    return [channel, [attrs.asdict(offer, value_serializer=_plain) for offer in offers]]
 
 
-def _stated(offer: Offer) -> dict[str, str]:
-    """What the host states about the offer, and is held to."""
-    return {
-        name: str(value)
-        for name, value in (
-            ("pressure", offer.pressure),
-            ("personal_price", offer.personal_price or ""),
-            ("disclosed", offer.disclosed or ""),
-        )
-        if value
-    }
+def _plain(_: Any, __: Any, value: Any) -> Any:
+    return sorted(value) if isinstance(value, frozenset) else value
 
 
 def _address(setting: Setting, book: Book, channel: str, found: Pick) -> Any:
@@ -144,7 +136,9 @@ def _queue(setting: Setting, book: Book, found: Pick, offers: Sequence[Offer], c
         setting.queue(book.stream, ("choose", by, offer.purpose, code, channel), said, _one_more)
 
 
-def _again(setting: Setting, ref: str, index: int, offers: Sequence[Offer], channel: str) -> Flow[Reserved]:
+def _again(
+    setting: Setting, ref: str, index: int, offers: Sequence[Offer], channel: str, by: str
+) -> Flow[Reserved]:
     """The same choice was made before: tell it again, as far as it may still be told."""
     _, past = yield from past_entry(setting, ref, index)
     event = past.event
@@ -153,7 +147,14 @@ def _again(setting: Setting, ref: str, index: int, offers: Sequence[Offer], chan
         raise UsageError("the key belongs to another choice", place="choose(key=)")
 
     def look(book: Book) -> _Told:
-        decision = decide(setting.policy, book.state, Request(offer.purpose, None, channel), book.now())
+        address = setting.policy.channels[channel].address
+        fields = tuple(sorted({*event.uses, address} - {""}))
+        request = Request(offer.purpose, fields, channel, actor=by)
+        decision = decide(setting.policy, book.state, request, book.now())
+        against = decision.reasons if not decision else tuple(decision.withheld.values())
+        since = event.since or event.at
+        if against:  # since the choice the customer has said no, or the address has gone
+            return _Told(Pick(channel=channel, withheld={offer.name: against}, since=since), index, None)
         found = Pick(
             offer=offer,
             level=Level(event.level),
@@ -162,9 +163,9 @@ def _again(setting: Setting, ref: str, index: int, offers: Sequence[Offer], chan
             decision=decision,
             uses=event.uses,
             counts=event.counts,
-            since=event.since or event.at,
+            since=since,
         )
-        return _Told(found, index, _address(setting, book, channel, found) if decision else None)
+        return _Told(found, index, _address(setting, book, channel, found))
 
     told = yield from on_customer(setting, ref, look)
     return Reserved(pick=told.pick, index=index, to=told.to)
@@ -173,7 +174,7 @@ def _again(setting: Setting, ref: str, index: int, offers: Sequence[Offer], chan
 def resolve(setting: Setting, ref: str, index: int, *, by: str | None = None, sent: bool) -> Flow[None]:
     """Say that the choice of entry *index* was sent, or cancelled; the same said twice is fine.
 
-    Sending is decided again: since the choice the customer may have said no.
+    What was cancelled gave its contact back, and cannot be sent any more.
     """
     by = check_actor(by, setting.acting, "resolve")
     verb = "sent" if sent else "cancelled"
@@ -181,9 +182,10 @@ def resolve(setting: Setting, ref: str, index: int, *, by: str | None = None, se
     def tell(book: Book) -> None:
         need_living(book, verb)
         contact = next((each for each in book.state.contacts if each.index == index), None)
-        if contact is not None and contact.sent:
-            if not sent:
-                raise UsageError("the choice has been sent", place="cancelled")
+        if contact is not None and (contact.sent or contact.cancelled):
+            if contact.sent is not sent:
+                was = "sent" if contact.sent else "cancelled"
+                raise UsageError(f"the choice has been {was}", place=verb, remedy="choose again")
             return
         said = Sent if sent else Cancelled
         event = said(at=book.now(), by=by, policy=setting.policy.hash, choice=index)

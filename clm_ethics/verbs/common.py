@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from ..errors import Denied, KeyReused, UnknownCustomer, UsageError
-from ..flows import KEYS, act, effects, look
+from ..errors import Denied, KeyReused, StorageCorrupt, UnknownCustomer, UsageError
+from ..flows import KEYS, act, effects, look, streams
 from ..flows.book import Book, Written
 from ..flows.setting import NOBODY
 from ..ledger import record as codec
@@ -114,8 +114,15 @@ _tombstones = msgspec.msgpack.Decoder(Tombstone)
 
 
 def read_tombstone(state: bytes | None) -> Tombstone:
-    """Read a head of the register."""
-    return _tombstones.decode(state or b"")
+    """Read a head of the register; ``StorageCorrupt`` if it is none."""
+    try:
+        return _tombstones.decode(state or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise StorageCorrupt(
+            "a head of the erasure register cannot be read",
+            place="keys",
+            remedy="restore the keys from a backup",
+        ) from None
 
 
 def locate(setting: Setting, ref: str) -> Flow[tuple[bytes | None, bool]]:
@@ -123,13 +130,15 @@ def locate(setting: Setting, ref: str) -> Flow[tuple[bytes | None, bool]]:
 
     A reference without a claim is looked up in the erasure register.
     """
-    token = token_of(setting, REF, ref)
-    remembered = setting.remembered_ref(token)
+    remembered = setting.remembered_ref(ref)
     if remembered is not None:
         return remembered, True
+    token = token_of(setting, REF, ref)
     claim = yield from effects.load_one(token)
     if claim is not None and claim.state:
-        setting.remember_ref(token, claim.state)
+        if len(claim.state) != streams.STREAM:
+            raise _astray()
+        setting.remember_ref(ref, token, claim.state)
         return claim.state, False
     stone = yield from effects.load_one(tombstone_of(setting, REF, ref), KEYS)
     return (None if stone is None else read_tombstone(stone.state).stream), False
@@ -147,6 +156,7 @@ def on_customer(
     def living(book: Book) -> T:
         if remembered and (not book.state.known or book.state.erased is not None):
             raise _Stale
+        check_whose(setting, book, ref)
         return function(book)
 
     if stream is not None:
@@ -169,7 +179,24 @@ def peek(setting: Setting, ref: str) -> Flow[Book]:
     if remembered and (not book.state.known or book.state.erased is not None):
         setting.forget_ref(token_of(setting, REF, ref))
         return (yield from peek(setting, ref))
+    check_whose(setting, book, ref)
     return book
+
+
+def check_whose(setting: Setting, book: Book, ref: str) -> None:
+    """Raise ``StorageCorrupt`` if *ref* led to another living customer: nothing seals a claim."""
+    theirs = book.state.about.get(REF)
+    if theirs is None or theirs == ref or token_of(setting, REF, theirs) == token_of(setting, REF, ref):
+        return
+    raise _astray()
+
+
+def _astray() -> StorageCorrupt:
+    return StorageCorrupt(
+        "a reference leads to another customer",
+        place="customer",
+        remedy="the storage was altered: run `verify`, and restore from a backup",
+    )
 
 
 def unknown() -> UnknownCustomer:
@@ -255,7 +282,14 @@ def open_entry(book: Book, body: bytes) -> Past:
     entry = codec.parse(body)
     plain = entry.sealed if entry.clear else book.need_sealer().open_entry(entry.header, entry.sealed)
     salt, record = codec.split(plain)
-    return Past(body, salt, record, from_record(record))
+    try:
+        return Past(body, salt, record, from_record(record))
+    except (msgspec.DecodeError, ValueError):
+        raise StorageCorrupt(
+            f"what entry {entry.index} says cannot be read",
+            place="a customer's stream",
+            remedy="run `verify`, and restore from a backup",
+        ) from None
 
 
 def written_past(written: Written, event: Event) -> Past:

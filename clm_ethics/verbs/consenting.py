@@ -21,8 +21,10 @@ from ..model.events import (
 )
 from ..model.fold import fold
 from ..policy import Request, decide
+from ..policy.decide import too_young
 from ..policy.policy import FIRM
 from ..policy.values import Basis
+from ..policy.words import reason
 from .collecting import check_shown
 from .common import (
     Past,
@@ -38,6 +40,7 @@ from .common import (
     repeated,
     written_past,
 )
+from .common import refuse as refusal
 from .flooring import raise_floor
 
 if TYPE_CHECKING:
@@ -102,18 +105,16 @@ def grant(
             if wanted.consent_expires is None
             else wanted.consent_expires.after(happened or learnt),
             explicit=named,
-            channels=on,
+            channels=on or wanted.channels,  # a channel that the policy adds later was never agreed to
             given_by=given_by,
-            evidence=_evidence(book, evidence),
+            evidence=_quoted(book, evidence) if evidence else "",
         )
         # Whether this person may give it is asked of the decision itself (Art. 8 GDPR).
         answer = decide(policy, fold([said], book.state), Request(purpose, ()), learnt)
-        if (
-            book.state.restored
-            or "consent.guardian_needed" in answer.codes
-            or "law.prohibited" in answer.codes
-        ):
+        if book.state.restored or "law.prohibited" in answer.codes:
             answer.require()
+        if given_by == "subject" and too_young(policy, book.state, wanted, learnt):
+            raise refusal(answer, (reason("consent.guardian_needed"),), "grant")
         return _append(setting, book, said, Effect(holds=True, text="the customer agreed"))
 
     return (yield from _receipt(setting, ref, "granted", tell))
@@ -157,13 +158,9 @@ def _check_grant(
     return named, on
 
 
-def _evidence(book: Book, evidence: str | None) -> str:
-    """Evidence may quote the customer: the entry keeps a keyed hash of it, the host the evidence."""
-    if evidence is None:
-        return ""
-    if not isinstance(evidence, str) or len(evidence) > LONGEST_TEXT:
-        raise UsageError(f"evidence is a text of at most {LONGEST_TEXT} characters", place="grant(evidence=)")
-    return book.need_sealer().mac(b"evidence\n" + evidence.encode()).hex()
+def _quoted(book: Book, words: str) -> str:
+    """What somebody said is a value: the entry keeps a keyed hash of it, the host the words."""
+    return book.need_sealer().mac(b"quoted\n" + str(words).encode("utf-8", "replace")).hex()
 
 
 def refuse(
@@ -214,15 +211,16 @@ def object_to(
     at: datetime | None = None,
     key: str | None = None,
 ) -> Flow[Receipt]:
-    """Record an objection to *purpose* (Art. 21 GDPR)."""
+    """Record an objection to *purpose* (Art. 21 GDPR).
+
+    A *ground* may quote the customer: the entry keeps a keyed hash of it, the host the words.
+    """
     by = check_actor(by, setting.acting, "object_to")
     wanted = setting.policy.purpose(purpose)
     said: Event = _objected(setting, wanted, by)
     if wanted.all_bases - FIRM == {Basis.CONSENT} and not wanted.marketing:
         said = Withdrawn(at=setting.clock(), by=by, purpose=purpose)  # what is objected to is a consent
-    elif ground is not None and len(ground) > LONGEST_TEXT:
-        raise UsageError(f"a ground has at most {LONGEST_TEXT} characters", place="object_to(ground=)")
-    return (yield from _no(setting, ref, said, wanted, "objected", at, key))
+    return (yield from _no(setting, ref, said, wanted, "objected", at, key, ground=ground))
 
 
 def _objected(setting: Setting, purpose: Purpose, by: str) -> Objected:
@@ -237,6 +235,7 @@ def _no(
     kind: str,
     at: datetime | None,
     key: str | None,
+    ground: str | None = None,
 ) -> Flow[Receipt]:
     happened = check_happened(at, setting.clock(), kind)
 
@@ -247,6 +246,8 @@ def _no(
         if before is not None:
             return before
         event = replace(said, at=book.now(), happened=happened, policy=setting.policy.hash, key=mine)
+        if isinstance(event, Objected) and ground:
+            event = replace(event, ground=_quoted(book, ground))
         done = _append(setting, book, event, Effect())
         _drop_derived(setting, book, purpose)
         return done._replace(effect=_effect(setting, book, purpose))
@@ -279,9 +280,9 @@ def _drop_derived(setting: Setting, book: Book, purpose: Purpose) -> None:
             book.drop_values(name)
             gone.append(Removed(field=name, why="withdrawn"))
     if gone:
-        only_noes = book.only_noes
+        only_small = book.only_small
         book.append(Swept(at=book.now(), by="clm_ethics", policy=setting.policy.hash, removed=tuple(gone)))
-        book.only_noes = only_noes
+        book.only_small = only_small
 
 
 def restrict(
@@ -312,7 +313,7 @@ def restrict(
         return _append(setting, book, event, Effect(holds=True, text=text))
 
     receipt = yield from _receipt(setting, ref, "restricted", tell)
-    yield from raise_floor(setting, ref, receipt.index)
+    yield from raise_floor(setting, ref, receipt.index, care=True)
     return receipt
 
 
@@ -341,7 +342,6 @@ def lift_restriction(
 
 def _append(setting: Setting, book: Book, event: Event, effect: Effect) -> _Done:
     event = moved(setting, book, event)
-    book.remark = True
     return _Done(written_past(book.append(event), event), effect)
 
 

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 16
 """How often an enrolment starts again before it gives up as ``Busy``."""
+PAUSE = 0.01
+"""Seconds to wait after an answer was lost, and at most before the first new start."""
 
 
 class _Wish(NamedTuple):
@@ -85,16 +87,16 @@ def enroll(
     answer = may_collect(policy, state, wanted, given, now, "enroll")
     happened = check_happened(at, now, "enroll")
     wish = _Wish(check_ref(ref), wanted, given, informed, shown or "", by, happened, key, again, answer)
-    if not again:
-        yield from _check_register(setting, wish)
     claim = token_of(setting, REF, ref)
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         try:
             done = yield from _attempt(setting, wish, claim)
         except _Repeated:
             return ref
         if done:
             return ref
+        # Two that enrol the same reference must not keep making each other's streams void.
+        yield from effects.pause(PAUSE * 2 ** min(attempt, 5) * setting.random(1)[0] / 256)
     raise Busy("others kept enrolling the same reference", place="enroll", remedy="try again")
 
 
@@ -112,22 +114,31 @@ def _check_register(setting: Setting, wish: _Wish) -> Flow[None]:
 
 def _attempt(setting: Setting, wish: _Wish, claim: bytes) -> Flow[bool]:
     """Go through the steps once; false: start again."""
+    standing = yield from effects.load_one(claim)
+    owner = b"" if standing is None else standing.state or b""
+    head = (yield from effects.load_one(owner)) if owner else None
+    if head is not None and head.state != streams.VOID and not _erased(head):
+        yield from _already(setting, wish, owner)
+    if not wish.again:
+        yield from _check_register(setting, wish)
+    if owner and head is None and not (yield from _make_void(setting, owner)):
+        return False
     stream = setting.random(streams.STREAM)
     sealer, key_write = _draw_key(setting, stream)
-    claimed = Head(setting.version(), 0, b"", stream, b"", ())
-    made = yield from _claim(setting, key_write, Write(claim, 0, claimed))
-    if not made:
-        taken = yield from _take_over(setting, wish, claim, stream)
-        if not taken:
-            yield from _drop_key(setting, key_write)
-            return False
-    book = Book(setting, stream, None, NOBODY, sealer)
-    _write_first(setting, book, wish)
-    created = yield from _sure(book.write())
-    if not created:  # somebody made our stream void meanwhile
+    if standing is None:
+        claimed = Write(claim, 0, Head(setting.version(), 0, b"", stream, b"", ()))
+    else:
+        over = standing._replace(version=standing.version + 1, state=stream)
+        claimed = Write(claim, standing.version, over)
+    if not (yield from _claim(setting, key_write, claimed)):
         yield from _drop_key(setting, key_write)
         return False
-    setting.remember_ref(claim, stream)
+    book = Book(setting, stream, None, NOBODY, sealer)
+    _write_first(setting, book, wish)
+    if not (yield from _create(book.write())):
+        yield from _drop_key(setting, key_write)
+        return False
+    setting.remember_ref(wish.ref, claim, stream)
     setting.remember(sealer.key_stream, sealer, 0)
     return True
 
@@ -146,58 +157,69 @@ def _claim(setting: Setting, key_write: Write, claim: Write) -> Flow[bool]:
         yield from _sure(key_write, KEYS)
         return (yield from _sure(claim))
     try:
-        made = yield from effects.commit((key_write, claim))
+        kept, made = yield from effects.commit((key_write, claim))
     except StorageUnavailable as error:
         if error.written is not None:
             raise
-        stored = yield from effects.load((claim.stream, key_write.stream))
-        if stored[1] is None:
-            yield from _sure(key_write)
-        return (yield from _sure(claim)) if stored[0] is None else stored[0] == claim.head
-    return made[1]
+        kept, made = False, (yield from _sure(claim))
+    if made and not kept:  # a claim without a key would be a customer whom nobody can read
+        yield from _sure(key_write)
+    return made
 
 
 def _sure(write: Write, where: int = DATA) -> Flow[bool]:
-    """Try *write*; after an unknown outcome look whether it is there, and if not try again."""
+    """Try *write*; whenever it seems not to be made look whether it is there, and if not try again."""
+    mine = write.head
     for _ in range(ATTEMPTS):
+        unknown = False
         try:
             made = yield from effects.commit_one(write, where)
         except StorageUnavailable as error:
             if error.written is not None:
                 raise
-            yield from effects.pause(0.01)
-            made = False
+            yield from effects.pause(PAUSE)
+            made, unknown = False, True
         if made:
             return True
         head = yield from effects.load_one(write.stream, where)
+        if head is not None and mine is not None and (head.version, head.state) == (mine.version, mine.state):
+            return True
+        if (0 if head is None else head.version) != write.expected:
+            return False
+    raise _lost(unknown=unknown)
+
+
+def _create(write: Write) -> Flow[bool]:
+    """Step 2: the customer's stream, unless somebody slower made it void (its id is nobody else's)."""
+    for _ in range(ATTEMPTS):
+        unknown = False
+        try:
+            made = yield from effects.commit_one(write)
+        except StorageUnavailable as error:
+            if error.written is not None:
+                raise
+            yield from effects.pause(PAUSE)
+            made, unknown = False, True
+        if made:
+            return True
+        head = yield from effects.load_one(write.stream)
         if head is not None:
-            mine = write.head
-            return mine is not None and (head.version, head.digest) == (mine.version, mine.digest)
-    raise StorageUnavailable("the storage keeps losing its answers", written=None, place="enroll")
+            return head.state != streams.VOID
+    raise _lost(unknown=unknown)
 
 
-def _take_over(setting: Setting, wish: _Wish, claim: bytes, stream: bytes) -> Flow[bool]:
-    """Steps 3 and 4: the claim is somebody's; take it over if that somebody does not live."""
-    standing = yield from effects.load_one(claim)
-    if standing is None or standing.state is None:
-        return False
-    owner = standing.state
-    if owner == stream:
-        return True  # our own claim, whose acknowledgement was lost
-    head = yield from effects.load_one(owner)
-    if head is None:
-        void = Head(setting.version(), 0, b"", streams.VOID, b"", ())
-        yield from _sure(Write(owner, 0, void))
-        head = yield from effects.load_one(owner)
-    if head is None:
-        return False
-    if head.state != streams.VOID and not _erased(head):
-        yield from _already(setting, wish, owner)
-    return (
-        yield from effects.commit_one(
-            Write(claim, standing.version, standing._replace(version=standing.version + 1, state=stream))
+def _lost(*, unknown: bool) -> StorageUnavailable | Busy:
+    if unknown:
+        return StorageUnavailable(
+            "the storage keeps losing its answers", written=None, place="enroll", remedy="enroll again"
         )
-    )
+    return Busy("the storage keeps refusing a write that fits", place="enroll", remedy="enroll again")
+
+
+def _make_void(setting: Setting, owner: bytes) -> Flow[bool]:
+    """Step 4: who claimed the reference crashed, or is slower: he must not come after us."""
+    void = Head(setting.version(), 0, b"", streams.VOID, b"", ())
+    return (yield from _sure(Write(owner, 0, void)))
 
 
 def _erased(head: Head) -> bool:

@@ -6,31 +6,31 @@
 (3) claims are freed, bodies forgotten, sources told, files scrubbed.
 (4) a certificate, an entry in clear.
 
-Resuming, and ``after_restore``, is the same function: it walks the register.
+Resuming is the same function; ``after_restore`` (in ``restoring``) walks the register with its parts.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import attrs
 import msgspec
 from msgspec.structs import replace
 
-from ..errors import Busy, SealBroken
-from ..flows import DATA, KEYS, Book, act, effects, look, open_books, streams
+from ..errors import Busy, LedgerError, StorageCorrupt
+from ..flows import DATA, KEYS, Book, effects, look, streams
 from ..ledger import record as codec
 from ..ledger.receipt import Certificate, make_certificate
-from ..model.events import ErasureBegun, ErasureDone, Withdrawn, from_record
-from ..model.state import Status
-from ..model.times import micros
+from ..model.events import ErasureBegun, ErasureDone, from_record
+from ..model.state import State
+from ..model.times import instant, micros
 from ..rights import ErasurePlan, plan_erasure
-from ..storage.contract import Head, Mark, Write
+from ..storage.contract import Entry, Head, Mark, Write
 from ..vault.sealing import Sealer
 from .common import (
     REF,
     Tombstone,
     check_actor,
+    check_whose,
     locate,
     peek,
     read_tombstone,
@@ -38,11 +38,12 @@ from .common import (
     tombstone_of,
     unknown,
 )
-from .flooring import read_floor, set_floor
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ..flows import Flow, Setting
-    from ..flows.book import Value, Written
+    from ..flows.book import Written
 
 ATTEMPTS = 12
 """How often a conditional write is tried before ``Busy``."""
@@ -50,27 +51,14 @@ PORTION = 500
 """How many bodies are forgotten in one write."""
 
 
-@attrs.frozen(kw_only=True)
-class Restored:
-    """What ``after_restore`` did.
-
-    Attributes:
-        erased_again: customers in the data whom the register knew as erased.
-        resumed: erasures that had not come to their end.
-        withdrawn: customers restored from before a no, whose consents were taken back.
-    """
-
-    erased_again: int
-    resumed: int
-    withdrawn: int
-
-
 class _Survivors(NamedTuple):
-    """What a law keeps: per field its opened values and the law's purpose, and the new sealer."""
+    """What a law keeps: per field the law's purpose, and the sealer of a fresh key."""
 
-    values: dict[str, list[Value]]
     purposes: dict[str, str]
     sealer: Sealer | None
+
+
+_NONE = _Survivors({}, None)
 
 
 def plan_erase(setting: Setting, ref: str) -> Flow[ErasurePlan]:
@@ -90,6 +78,7 @@ def erase(setting: Setting, ref: str, *, by: str | None = None) -> Flow[Certific
     book = yield from look(setting, stream)
     if not book.state.known:
         raise unknown()
+    check_whose(setting, book, ref)
     if book.state.erased is None:
         yield from _register(setting, book, ref)
     return (yield from _finish(setting, stream, ref, by))
@@ -109,10 +98,11 @@ def _register(setting: Setting, book: Book, ref: str) -> Flow[None]:
         claim=token_of(setting, REF, ref),
     )
     for token in tokens:
-        yield from _set_stone(setting, token, stone)
+        yield from set_stone(setting, token, stone)
 
 
-def _set_stone(setting: Setting, token: bytes, stone: Tombstone) -> Flow[None]:
+def set_stone(setting: Setting, token: bytes, stone: Tombstone) -> Flow[None]:
+    """Write *stone* to the register's head *token*, whatever stands there."""
     state = msgspec.msgpack.encode(stone)
     for _ in range(ATTEMPTS):
         head = yield from effects.load_one(token, KEYS)
@@ -129,36 +119,44 @@ def _set_stone(setting: Setting, token: bytes, stone: Tombstone) -> Flow[None]:
 
 def _finish(setting: Setting, stream: bytes, ref: str, by: str) -> Flow[Certificate]:
     """Steps 1 to 4, from wherever an earlier attempt had come."""
-    survivors = yield from _mark_erased(setting, stream, by)
-    yield from _delete_key(setting, stream)
+    survivors = yield from mark_erased(setting, stream, by)
+    yield from delete_key(setting, stream)
     stone = yield from _stone_of(setting, ref)
-    yield from _free_claim(setting, stone, stream)
-    yield from _forget_bodies(setting, stream)
+    yield from free_claim(setting, stone, stream)
+    yield from forget_bodies(stream)
     pending = yield from _tell_sources(setting, ref)
-    notes = yield from _scrub(setting)
-    certificate = yield from _certify(setting, stream, by, survivors, pending, notes)
+    notes = yield from scrub(setting)
+    certificate = yield from certify(setting, stream, by, survivors, pending, notes)
     if stone is not None:
         for token in stone.tokens:
-            yield from _set_stone(setting, token, replace(stone, done=not pending))
+            yield from set_stone(setting, token, replace(stone, done=not pending))
     return certificate
 
 
-def _mark_erased(setting: Setting, stream: bytes, by: str) -> Flow[dict[str, str]]:
-    """Step 1; returns per surviving field the purpose of the law that keeps it."""
+def mark_erased(setting: Setting, stream: bytes, by: str, *, blind: bool = False) -> Flow[dict[str, str]]:
+    """Step 1; returns per surviving field the purpose of the law that keeps it.
+
+    *blind*: the stream was altered and does not open, so nothing of it can survive.
+    """
     for _ in range(ATTEMPTS):
-        books = yield from open_books(setting, (stream,))
-        book = books[stream]
+        book = yield from (_unopened(setting, stream) if blind else look(setting, stream))
         if book.head is None:
             return {}
         if book.state.erased is not None and _says_erased(book):
             return dict.fromkeys(book.state.fields, "")
         survivors = yield from _survivors(setting, book)
-        write = _erasing(setting, book, survivors, by)
-        made = yield from effects.commit_one(write)
+        at = yield from _moment(book)
+        made = yield from effects.commit_one(_erasing(setting, book, survivors, at, by))
         if made:
             return survivors.purposes
         yield from effects.pause(0.002)
     raise Busy("the customer's stream kept moving", place="erase", remedy="erase again: it resumes")
+
+
+def _unopened(setting: Setting, stream: bytes) -> Flow[Book]:
+    head = yield from effects.load_one(stream)
+    length = 0 if head is None else head.length
+    return Book(setting, stream, head, State(known=True, length=length, erased=instant(0)), None)
 
 
 def _says_erased(book: Book) -> bool:
@@ -166,46 +164,62 @@ def _says_erased(book: Book) -> bool:
     return book.sealer is not None or streams.read_erased((book.head and book.head.state) or b"") is not None
 
 
+def _moment(book: Book) -> Flow[datetime]:
+    """Return the time of the next entry: never before the last one, which says its time in clear."""
+    now = book.now()
+    if book.sealer is not None or book.head is None or not book.head.length:
+        return now
+    found = yield from effects.entries(book.stream, book.head.length - 1, 1)
+    if not found or found[0].body is None:
+        return now
+    try:
+        return max(now, instant(codec.parse(found[0].body).at))
+    except (LedgerError, OverflowError):
+        return now  # it was altered, and verify says so
+
+
 def _survivors(setting: Setting, book: Book) -> Flow[_Survivors]:
     if book.sealer is None or book.state.erased is not None:
-        return _Survivors({}, {}, None)
+        return _NONE
     plan = plan_erasure(setting.policy, book.state, book.now(), frozenset(setting.sources))
     if not plan.stays:
-        return _Survivors({}, {}, None)
+        return _NONE
     name = streams.key_stream(book.stream, 1)
-    key = setting.random(32)
-    head = yield from effects.load_one(name, KEYS)
-    if head is None:
-        wrapped = setting.tenant_keys.wrap_data_key(key, name)
-        made = yield from effects.commit_one(
-            Write(name, 0, Head(setting.version(), 0, b"", wrapped, b"", ())), KEYS
-        )
-        head = None if made else (yield from effects.load_one(name, KEYS))
-    if head is not None:
-        key = setting.tenant_keys.data_key(head.state or b"", name)
+    key = yield from _survivors_key(setting, name)
     sealer = Sealer(key, tenant=setting.tenant, stream=book.stream, key_stream=name, random=setting.random)
-    purposes = {field: kept.purpose for field, kept in plan.stays.items()}
-    return _Survivors({field: book.values(field) for field in plan.stays}, purposes, sealer)
+    return _Survivors({field: kept.purpose for field, kept in plan.stays.items()}, sealer)
 
 
-def _erasing(setting: Setting, book: Book, survivors: _Survivors, by: str) -> Write:
+def _survivors_key(setting: Setting, name: bytes) -> Flow[bytes]:
+    """Return the stored key of what a law keeps: nothing is sealed under one that is not stored."""
+    for _ in range(ATTEMPTS):
+        head = yield from effects.load_one(name, KEYS)
+        if head is not None:
+            return setting.tenant_keys.data_key(head.state or b"", name)
+        key = setting.random(32)
+        wrapped = setting.tenant_keys.wrap_data_key(key, name)
+        new = Head(setting.version(), 0, b"", wrapped, b"", ())
+        if (yield from effects.commit_one(Write(name, 0, new), KEYS)):
+            return key
+    raise Busy("the key stream kept moving", place="erase", remedy="erase again: it resumes")
+
+
+def _erasing(setting: Setting, book: Book, survivors: _Survivors, at: datetime, by: str) -> Write:
     begun = ErasureBegun(
-        at=book.now(),
+        at=at,
         by=by,
         policy=setting.policy.hash,
         survivors=survivors.purposes,
         erased=len(book.state.fields) - len(survivors.purposes),
     )
-    book.start_over(survivors.sealer)
-    for field, values in survivors.values.items():
-        book.set_values(field, [(each.at, each.value) for each in values])
+    book.start_over(survivors.sealer, survivors.purposes)
     book.lookups = {}
     book.remark = True
     book.append(begun)
     return book.write()
 
 
-def _delete_key(setting: Setting, stream: bytes) -> Flow[None]:
+def delete_key(setting: Setting, stream: bytes) -> Flow[None]:
     """Step 2: from here on nobody can read what was sealed, in any copy without keys."""
     name = streams.key_stream(stream)
     for _ in range(ATTEMPTS):
@@ -222,7 +236,7 @@ def _stone_of(setting: Setting, ref: str) -> Flow[Tombstone | None]:
     return None if head is None else read_tombstone(head.state)
 
 
-def _free_claim(setting: Setting, stone: Tombstone | None, stream: bytes) -> Flow[None]:
+def free_claim(setting: Setting, stone: Tombstone | None, stream: bytes) -> Flow[None]:
     """Step 3a: the reference is free again."""
     if stone is None or not stone.claim:
         return
@@ -234,32 +248,37 @@ def _free_claim(setting: Setting, stone: Tombstone | None, stream: bytes) -> Flo
         yield from effects.commit_one(Write(stone.claim, head.version, None))
 
 
-def _forget_bodies(setting: Setting, stream: bytes) -> Flow[None]:
-    """Step 3b: bodies go in portions; index and digest stay, so the ledger still verifies."""
-    while True:
-        book = yield from look(setting, stream)
-        if book.head is None:
+def forget_bodies(stream: bytes) -> Flow[None]:
+    """Step 3b: bodies go in portions; index and digest stay, so the ledger still verifies.
+
+    Only those from before the erasure: what came after it is the record of what a law keeps.
+    """
+    begun = (yield from clear_entries(stream)).begun_index
+    position = 0
+    while position < begun - 1:
+        page = yield from effects.entries(stream, position, min(PORTION, begun - 1 - position))
+        if not page:
             return
-        indexes = yield from _with_bodies(stream, book.head.length)
+        position = page[-1].index
+        yield from _forget(stream, [entry.index for entry in page if _is_sealed(entry)])
+
+
+def _is_sealed(entry: Entry) -> bool:
+    return entry.body is not None and entry.body[1:2] != bytes([codec.CLEAR])
+
+
+def _forget(stream: bytes, indexes: list[int]) -> Flow[None]:
+    for _ in range(ATTEMPTS):
         if not indexes:
             return
-        book.forget = tuple(indexes)
-        keep = book.head._replace(version=book.head.version + 1, state=None, values=None, marks=None)
-        yield from effects.commit_one(Write(stream, book.head.version, keep, (), book.forget))
-
-
-def _with_bodies(stream: bytes, length: int) -> Flow[list[int]]:
-    found: list[int] = []
-    position = 0
-    while position < length and len(found) < PORTION:
-        page = yield from effects.entries(stream, position, PORTION)
-        if not page:
-            break
-        for entry in page:
-            position = entry.index
-            if entry.body is not None and not codec.parse(entry.body).clear and len(found) < PORTION:
-                found.append(entry.index)
-    return found
+        head = yield from effects.load_one(stream)
+        if head is None:
+            return
+        keep = head._replace(version=head.version + 1, state=None, values=None, marks=None)
+        if (yield from effects.commit_one(Write(stream, head.version, keep, (), indexes))):
+            return
+        yield from effects.pause(0.002)
+    raise Busy("the customer's stream kept moving", place="erase", remedy="erase again: it resumes")
 
 
 def _tell_sources(setting: Setting, ref: str) -> Flow[tuple[str, ...]]:
@@ -277,17 +296,17 @@ def _tell_sources(setting: Setting, ref: str) -> Flow[tuple[str, ...]]:
     return tuple(pending)
 
 
-def _scrub(setting: Setting) -> Flow[tuple[str, ...]]:
+def scrub(setting: Setting) -> Flow[tuple[str, ...]]:
     """Step 3d: what was overwritten leaves the files, as far as the storage can reach."""
     notes = ["copies of the data made before keep what they hold; without its key it is noise"]
     if not setting.split:
         notes.append("backups that contain the keys keep the customer's key until they are destroyed")
-    if setting.scrub is not None:
-        notes += yield from effects.call(setting.scrub)
+    for each in setting.shared.scrubs:
+        notes += yield from effects.call(each)
     return tuple(str(note) for note in notes)
 
 
-def _certify(
+def certify(
     setting: Setting,
     stream: bytes,
     by: str,
@@ -296,19 +315,18 @@ def _certify(
     notes: tuple[str, ...],
 ) -> Flow[Certificate]:
     """Step 4: an entry in clear, without anything personal; an earlier one is returned again."""
-    begun, earlier = yield from _clear_entries(stream)
-    if earlier is not None and not _more_to_say(earlier, pending):
-        return make_certificate(stream, earlier, signer=setting.tenant_keys.receipt_signer())
+    said = yield from clear_entries(stream)
+    if said.done is not None and said.done.pending == pending:
+        return make_certificate(stream, said.body, signer=setting.tenant_keys.receipt_signer())
     for _ in range(ATTEMPTS):
-        books = yield from open_books(setting, (stream,))
-        book = books[stream]
-        said = begun.survivors if begun is not None else survivors
+        book = yield from look(setting, stream)
+        at = yield from _moment(book)
         done = ErasureDone(
-            at=book.now(),
+            at=at,
             by=by,
             policy=setting.policy.hash,
-            fields=begun.erased if begun is not None else 0,
-            survivors=said,
+            fields=said.begun.erased if said.begun is not None else 0,
+            survivors=said.begun.survivors if said.begun is not None else survivors,
             pending=pending,
             notes=notes,
         )
@@ -320,103 +338,48 @@ def _certify(
     raise Busy("the customer's stream kept moving", place="erase", remedy="erase again: it resumes")
 
 
-def _more_to_say(body: bytes, pending: tuple[str, ...]) -> bool:
-    earlier = _clear_event(body)
-    return isinstance(earlier, ErasureDone) and earlier.pending != pending
+class Clear(NamedTuple):
+    """What the entries in clear say: the erasure that began, where, the last certificate, and its body."""
+
+    begun: ErasureBegun | None
+    begun_index: int
+    done: ErasureDone | None
+    body: bytes
 
 
-def _clear_event(body: bytes) -> object:
-    _, record = codec.split(codec.parse(body).sealed)
-    return from_record(record)
+def clear_entries(stream: bytes) -> Flow[Clear]:
+    """Return what the entries in clear say of an erasure."""
+    found = Clear(None, 0, None, b"")
+    for index, body, event in (yield from _read_clear(stream)):
+        if isinstance(event, ErasureBegun) and found.begun is None:
+            found = found._replace(begun=event, begun_index=index)
+        elif isinstance(event, ErasureDone):
+            found = found._replace(done=event, body=body)
+    return found
 
 
-def _clear_entries(stream: bytes) -> Flow[tuple[ErasureBegun | None, bytes | None]]:
-    """Return the entry that began the erasure, and the body of the last certificate."""
-    begun: ErasureBegun | None = None
-    certificate: bytes | None = None
+def clear_events(stream: bytes) -> Flow[list[object]]:
+    """Return the events of a stream's entries in clear."""
+    return [event for _, _, event in (yield from _read_clear(stream))]
+
+
+def _read_clear(stream: bytes) -> Flow[list[tuple[int, bytes, object]]]:
+    found: list[tuple[int, bytes, object]] = []
     position = 0
     while True:
         page = yield from effects.entries(stream, position, PORTION)
         if not page:
-            return begun, certificate
+            return found
         for entry in page:
             position = entry.index
-            if entry.body is None or not codec.parse(entry.body).clear:
+            if entry.body is None or _is_sealed(entry):
                 continue
-            event = _clear_event(entry.body)
-            if isinstance(event, ErasureBegun):
-                begun = event if begun is None else begun
-            elif isinstance(event, ErasureDone):
-                certificate = entry.body
-
-
-def after_restore(setting: Setting, *, by: str | None = None) -> Flow[Restored]:
-    """Carry out again what a restored backup does not know: erasures, and every no."""
-    by = check_actor(by, setting.acting or "after_restore", "after_restore")
-    again = resumed = 0
-    now = micros(setting.clock())
-    seen: set[bytes] = set()
-    for token in (yield from effects.find_all(streams.register(setting.tenant), now, KEYS)):
-        head = yield from effects.load_one(token, KEYS)
-        if head is None:
-            continue
-        stone = read_tombstone(head.state)
-        if stone.stream in seen:
-            continue
-        seen.add(stone.stream)
-        found = yield from _redo(setting, stone, by)
-        again += found == "again"
-        resumed += found == "resumed"
-    withdrawn = yield from _below_floor(setting, by)
-    setting.forget_refs()
-    return Restored(erased_again=again, resumed=resumed, withdrawn=withdrawn)
-
-
-def _redo(setting: Setting, stone: Tombstone, by: str) -> Flow[str]:
-    head = yield from effects.load_one(stone.stream)
-    if head is None:
-        return ""
-    key = yield from effects.load_one(streams.key_stream(stone.stream), KEYS)
-    erased = yield from look(setting, stone.stream)
-    complete = erased.state.erased is not None and _says_erased(erased) and key is None
-    if complete and stone.done:
-        return ""
-    try:
-        survivors = yield from _mark_erased(setting, stone.stream, by)
-    except SealBroken:
-        # The values of an altered copy cannot be read, so none of them can survive.
-        survivors = {}
-    yield from _delete_key(setting, stone.stream)
-    yield from _free_claim(setting, stone, stone.stream)
-    yield from _forget_bodies(setting, stone.stream)
-    notes = yield from _scrub(setting)
-    yield from _certify(setting, stone.stream, by, survivors, (), notes)
-    for token in stone.tokens:
-        yield from _set_stone(setting, token, replace(stone, done=True))
-    return "again" if stone.done else "resumed"
-
-
-def _below_floor(setting: Setting, by: str) -> Flow[int]:
-    """Take back every consent of customers whose stream is shorter than its floor."""
-    count = 0
-    for name in (yield from effects.find_all(streams.floored(setting.tenant), 0, KEYS)):
-        head = yield from effects.load_one(name, KEYS)
-        if head is None:
-            continue
-        setting.forget_key(name)
-        floor, stream = read_floor(head.values)
-        length = yield from act(stream, lambda book: _take_back(setting, book, by))
-        if 0 < length < floor:
-            yield from set_floor(setting, name, stream, length, lower=True)
-        count += length > 0
-    return count
-
-
-def _take_back(setting: Setting, book: Book, by: str) -> int:
-    """Withdraw every yes of a restored customer; return the stream's length, 0 if it was whole."""
-    if not book.state.restored:
-        return 0
-    for purpose, consent in book.state.consents.items():
-        if consent.status is Status.GRANTED:
-            book.append(Withdrawn(at=book.now(), by=by, policy=setting.policy.hash, purpose=purpose))
-    return book.state.length
+            try:
+                _, record = codec.split(codec.parse(entry.body).sealed)
+                found.append((entry.index, entry.body, from_record(record)))
+            except (LedgerError, msgspec.DecodeError, ValueError):
+                raise StorageCorrupt(
+                    f"entry {entry.index} in clear cannot be read",
+                    place=f"stream {stream.hex()}",
+                    remedy="verify() says what is wrong",
+                ) from None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..flows import effects, open_books
+from ..flows import act, effects
 from ..model.events import Read
 from ..policy import Request, decide
 from ..storage.contract import FIRST
-from .common import REF, check_actor, moved, on_customer, token_of
+from .asking import _queue_refusal
+from .common import REF, check_actor, moved, token_of
 
 if TYPE_CHECKING:
     from ..flows import Book, Flow, Setting
@@ -37,6 +38,7 @@ def find(
     if not isinstance(value, str):
         raise UsageError("a look-up value is a text", place="find")
     token = token_of(setting, field, value)
+    request = Request(purpose, (field,), actor=by)
     refs: list[str] = []
     after = FIRST
     while True:
@@ -44,14 +46,9 @@ def find(
         if not page:
             return tuple(sorted(refs))
         after = page[-1]
-        books = yield from open_books(setting, [stream for _, stream in page])
-        for book in books.values():
-            ref = book.state.about.get(REF)
-            if ref is not None and _holds(setting, book, field, token):
-                allowed = yield from on_customer(
-                    setting, ref, lambda book: _read(setting, book, field, purpose, by), lambda: False
-                )
-                refs += [ref] if allowed else []
+        for stream in dict.fromkeys(stream for _, stream in page):
+            ref = yield from act(stream, lambda book: _read(setting, book, request, token))
+            refs += [] if ref is None else [ref]
 
 
 def _holds(setting: Setting, book: Book, field: str, token: bytes) -> bool:
@@ -59,18 +56,24 @@ def _holds(setting: Setting, book: Book, field: str, token: bytes) -> bool:
     return any(token_of(setting, field, each.value) == token for each in book.values(field))
 
 
-def _read(setting: Setting, book: Book, field: str, purpose: str, by: str) -> bool:
-    answer = decide(setting.policy, book.state, Request(purpose, (field,), actor=by), book.now())
+def _read(setting: Setting, book: Book, request: Request, token: bytes) -> str | None:
+    """Decide on the customer behind a mark; return the reference if it may be told."""
+    field, by = (request.fields or ("",))[0], request.actor or ""
+    ref = book.state.about.get(REF)
+    if ref is None or book.sealer is None or not _holds(setting, book, field, token):
+        return None
+    answer = decide(setting.policy, book.state, request, book.now())
     if not answer or field not in answer.fields:
-        return False
+        _queue_refusal(setting, book, answer, "find", by, request)
+        return None
     said = Read(
         at=answer.at,
         by=by,
         policy=answer.policy,
-        purpose=purpose,
+        purpose=request.purpose,
         fields=(field,),
         basis=answer.basis,
         seen=book.state.length,
     )
     book.append(moved(setting, book, said))
-    return True
+    return ref

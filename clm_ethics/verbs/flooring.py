@@ -1,14 +1,15 @@
 """The floor: a restored backup must not revive a consent.
 
 The key head, which may lie elsewhere than the data, remembers how long the customer's stream
-was after the last withdrawal, refusal, objection, restriction or correction, and which stream
-that is. A stream that is shorter was restored from before it, and every question about it is
-denied until ``after_restore`` has taken its consents back.
+was after the last withdrawal, refusal, objection, restriction or correction, which stream that
+is, and how long it was after the last restriction or correction. A stream that is shorter was
+restored from before it, and every question about it is denied until ``after_restore`` has said
+no again to everything, and has restricted what must not be used unasked.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Busy
 from ..flows import KEYS, effects, streams
@@ -17,40 +18,61 @@ from .common import locate
 
 if TYPE_CHECKING:
     from ..flows import Flow, Setting
+    from ..storage.contract import Head
 
 ATTEMPTS = 12
 """How often the key head is tried."""
+_LENGTH = 8
+_LOST = 1
+_CARE = _LENGTH + streams.STREAM
 
 
-def raise_floor(setting: Setting, ref: str, length: int) -> Flow[None]:
-    """Write *length* to the customer's key head, unless it holds a greater one."""
+class Floor(NamedTuple):
+    """What a key head remembers of the customer's stream.
+
+    Attributes:
+        length: after the last no, restriction or correction (0: there was none).
+        stream: the customer's stream.
+        care: after the last restriction or correction (0: there was none).
+    """
+
+    length: int
+    stream: bytes
+    care: int
+
+
+def raise_floor(setting: Setting, ref: str, length: int, *, care: bool = False) -> Flow[None]:
+    """Write *length* to the customer's key head, unless it holds a greater one.
+
+    *care*: what was said was a restriction or a correction, which a no to everything would not repeat.
+    """
     stream, _ = yield from locate(setting, ref)
     if stream is not None:
-        yield from set_floor(setting, streams.key_stream(stream), stream, length)
+        floor = Floor(length, stream, length if care else 0)
+        yield from set_floor(setting, streams.key_stream(stream), floor)
 
 
-def set_floor(
-    setting: Setting, name: bytes, stream: bytes, length: int, *, lower: bool = False
-) -> Flow[None]:
-    """Write *length* and *stream* to the key head *name*; a greater floor stays unless *lower*."""
+def set_floor(setting: Setting, name: bytes, floor: Floor, *, lower: bool = False) -> Flow[None]:
+    """Write *floor* to the key head *name*; what is greater there stays unless *lower*."""
     for attempt in range(ATTEMPTS):
         head = yield from effects.load_one(name, KEYS)
         if head is None:
             return  # erased meanwhile: there is nothing to revive
-        standing, _ = read_floor(head.values)
-        if standing == length or (standing > length and not lower):
+        standing = read_floor(head.values)
+        new = floor if lower else _higher(standing, floor)
+        if new == standing and not is_lost(setting, head):
             return
         raised = head._replace(
             version=head.version + 1,
             state=None,
-            values=length.to_bytes(8, "big") + stream,
+            values=_pack(new),
             marks=(Mark(streams.floored(setting.tenant), 0),),
         )
         made = yield from effects.commit_one(Write(name, head.version, raised), KEYS)
         if made:
             cached = setting.sealer(name)
             if cached is not None:
-                cached.floor = length
+                cached.floor = new.length
             return
         yield from effects.pause(0.001 * 2**attempt)
     raise Busy(
@@ -60,6 +82,35 @@ def set_floor(
     )
 
 
-def read_floor(values: bytes | None) -> tuple[int, bytes]:
-    """Return the floor that a key head carries (0: none), and the customer's stream."""
-    return int.from_bytes((values or b"")[:8], "big"), (values or b"")[8:]
+def lose(setting: Setting, name: bytes) -> Flow[None]:
+    """Note that somebody knows: the stream of the key head *name* is not in the restored data.
+
+    The floor stays, should a later backup bring the customer back.
+    """
+    head = yield from effects.load_one(name, KEYS)
+    if head is None or is_lost(setting, head):
+        return
+    marks = (Mark(streams.floored(setting.tenant), _LOST),)
+    noted = head._replace(version=head.version + 1, state=None, values=None, marks=marks)
+    yield from effects.commit_one(Write(name, head.version, noted), KEYS)  # who loses is noted by the next
+
+
+def is_lost(setting: Setting, head: Head) -> bool:
+    """Say whether somebody knows that the customer of a key head is not in the data."""
+    return Mark(streams.floored(setting.tenant), _LOST) in (head.marks or ())
+
+
+def _higher(one: Floor, other: Floor) -> Floor:
+    return Floor(max(one.length, other.length), other.stream, max(one.care, other.care))
+
+
+def _pack(floor: Floor) -> bytes:
+    return floor.length.to_bytes(_LENGTH, "big") + floor.stream + floor.care.to_bytes(_LENGTH, "big")
+
+
+def read_floor(values: bytes | None) -> Floor:
+    """Return the floor that a key head carries."""
+    kept = values or b""
+    return Floor(
+        int.from_bytes(kept[:_LENGTH], "big"), kept[_LENGTH:_CARE], int.from_bytes(kept[_CARE:], "big")
+    )

@@ -5,26 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
+from msgspec.structs import replace
 
-from ..errors import ClockError
-from ..flows import Book, Job, effects, open_books, streams
+from ..errors import ClockError, LedgerError, SealBroken, StorageCorrupt, VaultError
+from ..flows import KEYS, Book, Job, effects, open_books, streams
 from ..flows.upkeep import needed_until
 from ..ledger import record as codec
-from ..model.events import Chosen, Forgotten, Read, Refusal, Removed, Swept
+from ..model.events import Chosen, Forgotten, Left, Read, Refusal, Removed, Swept
+from ..model.state import BUILT_IN
 from ..model.times import Duration, instant, micros
-from ..storage.contract import FIRST, MAX_FORGETS, Entry, Head, Write
+from ..storage.contract import FIRST, MAX_FORGETS, MAX_INT, Entry, Head, Write
+from .collecting import remark_lookups
 from .common import moved, open_entry
-from .sealing import load_remembered
+from .sealing import change_remembered, load_remembered
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ..flows import Flow, Setting
+    from ..flows import Flow, Setting, Value
+    from ..model.state import Run
 
 FURTHEST_JUMP = Duration(seconds=7 * 86400)
 """How far the clock may have moved since the last sweep before somebody has to confirm it."""
 PAGE = 200
 """Customers of one page."""
+_TIME = 8
+_CONFIRM = "set the clock right; if it is right, sweep(confirm=True)"
+UNOPENED = (SealBroken, StorageCorrupt, VaultError, LedgerError)
+"""What one customer's altered stream raises; it must not keep the others' values in store."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,12 +44,14 @@ class Sweep:
         values: how many values were removed.
         stages: how many changes of stage were written down.
         forgotten: how many old records of questions lost their bodies.
+        unopened: how many customers' streams do not open; ``verify`` says what is wrong with them.
     """
 
     customers: int = 0
     values: int = 0
     stages: int = 0
     forgotten: int = 0
+    unopened: int = 0
 
     def __add__(self, other: Sweep) -> Sweep:
         """Add the counts."""
@@ -50,108 +60,168 @@ class Sweep:
             values=self.values + other.values,
             stages=self.stages + other.stages,
             forgotten=self.forgotten + other.forgotten,
+            unopened=self.unopened + other.unopened,
         )
 
 
 def sweep(setting: Setting, *, confirm: bool = False) -> Flow[Sweep]:
-    """Sweep every customer that is due.
+    """Sweep every customer that is due; under another policy than last time, look at every customer.
+
+    A sweep that was interrupted is simply made again.
 
     Raises:
         ClockError: the clock is behind the last seal or sweep, or has jumped, and nobody confirmed it.
     """
     now = setting.clock()
-    version = yield from _check_clock(setting, now, confirm=confirm)
+    last = yield from effects.load_one(streams.sweep_stream(setting.tenant))
+    yield from _check_clock(setting, last, now, confirm=confirm)
+    until = micros(now) if _policy_of(last) == setting.policy.hash.encode() else MAX_INT
     total = Sweep()
     after = FIRST
+    seen: set[bytes] = set()
     while True:
-        found = yield from effects.find(streams.due(setting.tenant), micros(now), after, PAGE)
+        found = yield from effects.find(streams.due(setting.tenant), until, after, PAGE)
         if not found:
             break
         after = found[-1]
-        for _, stream in found:
-            total += yield from _sweep_one(setting, stream)
-    yield from _remember(setting, now, version)
+        for at, stream in found:
+            # A customer who was looked at comes again only if there is more to do by now.
+            if stream not in seen or at <= micros(now):
+                total += yield from _sweep_or_count(setting, stream, again=stream in seen)
+            seen.add(stream)
+    yield from _remember(setting, now, last)
     return total
 
 
-def _check_clock(setting: Setting, now: datetime, *, confirm: bool) -> Flow[int]:
+def _check_clock(setting: Setting, head: Head | None, now: datetime, *, confirm: bool) -> Flow[None]:
     """Removing is irreversible: it is refused while the clock cannot be trusted."""
-    head = yield from effects.load_one(streams.sweep_stream(setting.tenant))
-    last = None if head is None else instant(int.from_bytes(head.state or b"", "big"))
-    sealed = yield from load_remembered(setting)
-    if not confirm:
-        if sealed.at and now < instant(sealed.at):
-            raise ClockError("the clock is behind the last seal", place="sweep", remedy="set the clock right")
-        if last is not None and now < last:
-            raise ClockError(
-                "the clock is behind the last sweep", place="sweep", remedy="set the clock right"
-            )
-        if last is not None and now > FURTHEST_JUMP.after(last):
-            raise ClockError(
-                "the clock is more than 7 days after the last sweep",
-                place="sweep",
-                remedy="if that is so, sweep(confirm=True)",
-            )
-    return 0 if head is None else head.version
+    last = _last_sweep(head)
+    sealed = instant((yield from load_remembered(setting)).at)
+    if confirm:
+        if now < sealed:  # the clock was ahead when somebody sealed, and that is known now
+            yield from change_remembered(setting, lambda known: replace(known, at=micros(now)))
+        return
+    if now < sealed:
+        raise ClockError("the clock is behind the last seal", place="sweep", remedy=_CONFIRM)
+    if last is not None and now < last:
+        raise ClockError("the clock is behind the last sweep", place="sweep", remedy=_CONFIRM)
+    if last is not None and now > FURTHEST_JUMP.after(last):
+        raise ClockError("the clock is more than 7 days after the last sweep", place="sweep", remedy=_CONFIRM)
 
 
-def _remember(setting: Setting, now: datetime, version: int) -> Flow[None]:
-    state = micros(now).to_bytes(8, "big")
-    new = Head(setting.version() if version == 0 else version + 1, 0, b"", state, b"", ())
+def _last_sweep(head: Head | None) -> datetime | None:
+    if head is None:
+        return None
+    try:
+        return instant(int.from_bytes((head.state or b"")[:_TIME], "big"))
+    except (OverflowError, ValueError):
+        raise StorageCorrupt(
+            "the time of the last sweep cannot be read", place="sweep", remedy="restore from a backup"
+        ) from None
+
+
+def _policy_of(head: Head | None) -> bytes | None:
+    return None if head is None else (head.state or b"")[_TIME:]
+
+
+def _remember(setting: Setting, now: datetime, last: Head | None) -> Flow[None]:
+    """Keep when the sweep was made, and under which policy; of two at once either will do."""
+    state = micros(now).to_bytes(_TIME, "big") + setting.policy.hash.encode()
+    version = 0 if last is None else last.version
+    new = Head(version + 1 if version else setting.version(), 0, b"", state, b"", ())
     yield from effects.commit_one(Write(streams.sweep_stream(setting.tenant), version, new))
+
+
+def _sweep_or_count(setting: Setting, stream: bytes, *, again: bool) -> Flow[Sweep]:
+    try:
+        done = yield from _sweep_one(setting, stream)
+    except UNOPENED:
+        return Sweep(unopened=0 if again else 1)
+    return attrs.evolve(done, customers=0) if again else done
 
 
 def _sweep_one(setting: Setting, stream: bytes) -> Flow[Sweep]:
     old = yield from _old_records(setting, stream)
 
     def tell(book: Book) -> Sweep:
-        if not book.state.known:
-            return Sweep()
+        if not book.state.known or (book.state.erased is not None and book.sealer is None):
+            return Sweep()  # nothing is left, or an older copy of somebody erased: after_restore() sees to it
         at = book.now()
-        removed = _remove(setting, book, at)
-        event = moved(
-            setting, book, Swept(at=at, by="clm_ethics", policy=setting.policy.hash, removed=removed)
-        )
+        said = moved(setting, book, _remove(setting, book, at))
         book.remark = True
-        if event.removed or event.moves:
-            book.append(event)
+        if said.removed or said.left or said.moves:
+            book.append(said)
         count = _forget(setting, book, old, at)
-        book.touched = True  # the mark moves on, even if nothing was due after all
+        book.touched = book.touched or book.marks_move()
         return Sweep(
             customers=1,
-            values=sum(each.items or 1 for each in removed),
-            stages=len(event.moves),
+            values=sum(each.items or 1 for each in said.removed),
+            stages=len(said.moves),
             forgotten=count,
         )
 
-    return (yield from effects.submit(Job(stream, tell)))  # type: ignore[no-any-return]
+    done: Sweep = yield from effects.submit(Job(stream, tell))
+    if done.values:
+        yield from _drop_last_key(setting, stream)
+    return done
 
 
-def _remove(setting: Setting, book: Book, at: datetime) -> tuple[Removed, ...]:
-    removed = []
+def _drop_last_key(setting: Setting, stream: bytes) -> Flow[None]:
+    """Once a law needs nothing of an erased customer any more, the key of what it kept goes too."""
+    head = yield from effects.load_one(stream)
+    if head is None or streams.read_erased(head.state or b"") is None:
+        return
+    name = streams.key_stream(stream, 1)
+    key = yield from effects.load_one(name, KEYS)
+    if key is not None:
+        yield from effects.commit_one(Write(name, key.version, None), KEYS)
+        setting.forget_key(name)
+
+
+def _remove(setting: Setting, book: Book, at: datetime) -> Swept:
+    """Remove every value that no purpose needs at *at*; return what the ledger says of it."""
+    removed: list[Removed] = []
+    left: dict[str, tuple[Left, ...]] = {}
+    restricted = book.state.restriction is not None and book.state.erased is None
     for name, runs in book.state.fields.items():
-        if name not in setting.policy.fields or not runs:
+        # Of restricted data everything but storage is forbidden, removal too (Art. 18(2) GDPR).
+        if name in BUILT_IN or restricted:
             continue
-        if needed_until(setting.policy, book.state, name, runs[0].first) > at:
+        if needed_until(setting.policy, book.state, name, min(run.first for run in runs)) > at:
             continue
         items = book.values(name)
-        over = [each for each in items if needed_until(setting.policy, book.state, name, each.at) <= at]
-        count = _leading(len(over), [each in over for each in items])
-        if count == len(items):
+        kept = [needed_until(setting.policy, book.state, name, each.at) > at for each in items]
+        if not any(kept):
             book.drop_values(name)
             removed.append(Removed(field=name, why="retention"))
-        elif count:
-            book.drop_values(name, count)
-            removed.append(Removed(field=name, items=count, why="retention"))
-    return tuple(removed)
+            continue
+        parts = _left(runs, items, kept)
+        if not all(kept):
+            book.keep_values(name, kept)
+            removed.append(Removed(field=name, items=kept.count(False), why="retention"))
+            left[name] = parts
+        elif any(run.first != part.first for run, part in zip(runs, parts, strict=True)):
+            left[name] = parts  # nothing is over, but older items had gone for lack of room
+    lookups = {name for name, field in setting.policy.fields.items() if field.lookup}
+    if lookups.intersection(each.field for each in removed) and book.state.erased is None:
+        remark_lookups(setting, book)
+    return Swept(at=at, by="clm_ethics", policy=setting.policy.hash, removed=tuple(removed), left=left)
 
 
-def _leading(most: int, over: list[bool]) -> int:
-    """Return how many of the oldest items are over, one after the other."""
-    count = 0
-    while count < most and over[count]:
-        count += 1
-    return count
+def _left(runs: tuple[Run, ...], items: list[Value], kept: list[bool]) -> tuple[Left, ...]:
+    """Return what is left of each of *runs*, whose items follow each other in *items*."""
+    parts = []
+    start = 0
+    for run in runs:
+        mine = range(start, start + run.count)
+        stay = [items[place] for place in mine if kept[place]]
+        start += run.count
+        parts.append(
+            Left(len(stay), stay[-1].index, min(each.at for each in stay))
+            if stay
+            else Left(0, run.index, run.first)
+        )
+    return tuple(parts)
 
 
 class _Old:
@@ -160,6 +230,7 @@ class _Old:
     def __init__(self) -> None:
         self.indexes: list[int] = []
         self.next_at: datetime | None = None
+        self.length = 0
 
 
 def _old_records(setting: Setting, stream: bytes) -> Flow[_Old]:
@@ -167,12 +238,12 @@ def _old_records(setting: Setting, stream: bytes) -> Flow[_Old]:
     found = _Old()
     books = yield from open_books(setting, (stream,))
     book = books[stream]
+    found.length = book.state.length
     limit = setting.policy.declared.audit_keep.before(setting.clock())
     if book.state.audit_since is None or book.state.audit_since > limit or book.sealer is None:
-        found.next_at = book.state.audit_since
         return found
     position = book.state.forgotten
-    while len(found.indexes) < MAX_FORGETS:
+    while True:
         page = yield from effects.entries(stream, position, PAGE)
         if not page:
             return found
@@ -181,12 +252,10 @@ def _old_records(setting: Setting, stream: bytes) -> Flow[_Old]:
             if not _is_question(book, entry):
                 continue
             at = instant(codec.parse(entry.body or b"").at)
-            if at > limit:
+            if at > limit or len(found.indexes) == MAX_FORGETS:
                 found.next_at = at
                 return found
-            if len(found.indexes) < MAX_FORGETS:
-                found.indexes.append(entry.index)
-    return found
+            found.indexes.append(entry.index)
 
 
 def _is_question(book: Book, entry: Entry) -> bool:
@@ -204,6 +273,8 @@ def _forget(setting: Setting, book: Book, old: _Old, at: datetime) -> int:
             ranges[-1] = (ranges[-1][0], index)
         else:
             ranges.append((index, index))
+    # What came since the stream was looked through may be a question too; none is older than its state.
+    moved_on = book.state.length > old.length and old.next_at is None
     book.append(
         Forgotten(
             at=at,
@@ -211,7 +282,7 @@ def _forget(setting: Setting, book: Book, old: _Old, at: datetime) -> int:
             policy=setting.policy.hash,
             ranges=tuple(ranges),
             why="retention",
-            until=old.next_at,
+            until=at if moved_on else old.next_at,
         )
     )
     book.forget = tuple(old.indexes)

@@ -210,7 +210,7 @@ def correct(
 
     noted = yield from on_customer(setting, ref, tell)
     # A restored backup must not bring a wrong value back as if it were right.
-    yield from raise_floor(setting, ref, noted.index)
+    yield from raise_floor(setting, ref, noted.index, care=True)
     return noted
 
 
@@ -247,7 +247,6 @@ def _replace(setting: Setting, book: Book, given: Input) -> tuple[Collected, ...
 
 
 def _note(book: Book, event: Put | Recorded | Corrected) -> Noted:
-    book.remark = True
     written = book.append(event)
     return Noted(written.index, event.at, book.state.stage)
 

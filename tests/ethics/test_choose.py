@@ -219,9 +219,10 @@ def test_no_other_basis_opens_a_special_category():
             "law": "EU 2023/988 Art. 35",
             "channels": ["web"],
             "fields": ["allergies"],
+            "explicit": ["allergies"],
         }
     )
-    person = someone(shop=shop)
+    person = someone(shop=shop, grants=["allergies"])
     offer = Offer("x", purpose="recall", uses={"allergies"})
 
     assert "allergies" in decide(shop, person, Request("recall"), NOON).fields
@@ -314,6 +315,14 @@ def test_an_objection_is_not_answered_by_another_purpose(offer):
     assert try_one(fold([agree(offer.purpose)], person), offer=offer)
 
 
+def test_of_a_yes_and_an_objection_the_later_entry_counts():
+    """An objection right after a yes ends it, and a yes right after an objection begins it."""
+    objected = Objected(at=NOON, purpose="deals", marketing=True)
+
+    assert ["contact.objection"] == codes(try_one(someone(agree("news"), objected)))
+    assert try_one(someone(objected, agree("news")))
+
+
 def test_another_channel_is_no_way_around_an_objection():
     """The rule counts on pages of the host too, where no address is needed."""
     person = someone(Objected(at=NOON, purpose="deals", marketing=True))
@@ -359,6 +368,16 @@ def test_minors_are_not_profiled(audience, born, level):
 
     assert level is answer.level
     assert (level is Level.CONTEXTUAL) == ("offer.minor" in [why.code for why in answer.why_not_higher])
+
+
+def test_both_sides_of_coming_of_age():
+    """Up to the end of the eighteenth birthday there is no profiling, from that instant on there is."""
+    person = someone(born="2008-05-04")
+    offer = Offer("x", purpose="news", uses={"tastes"})
+    adult = datetime(2026, 5, 5, tzinfo=UTC)
+
+    assert Level.CONTEXTUAL is try_one(person, offer=offer, at=adult - timedelta(microseconds=1)).level
+    assert Level.INDIVIDUAL is try_one(person, offer=offer, at=adult).level
 
 
 @pytest.mark.parametrize(

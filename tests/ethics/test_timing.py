@@ -319,6 +319,14 @@ def test_hours_that_never_end_somewhere_are_not_promised_either():
     assert wait.until is None
 
 
+def test_a_whole_day_of_quiet_never_ends():
+    """Hours that end when they begin are a whole day, and no time to try again is looked for endlessly."""
+    wait = waits("Europe/Berlin", "DE", NOON, quiet=Quiet(start=12 * 60, end=12 * 60))
+
+    assert wait is not None
+    assert wait.until is None
+
+
 def test_a_policy_may_be_stricter_or_laxer_than_the_house():
     """A channel's own hours replace the house's, in both directions."""
     at = NOON.replace(hour=19)  # 21:00 in Berlin

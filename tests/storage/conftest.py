@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from clm_ethics.storage.postgresql import create
 from clm_ethics.storage.sqlite import SqliteStorage
+from tests.storage.postgresql_server import Server, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,3 +33,18 @@ def opened(path: Path) -> Iterator[Callable[[], SqliteStorage]]:
     yield connect
     for storage in storages:
         storage.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """Return a PostgreSQL server of our own, for as long as the tests run."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def emptied(server: Server) -> Server:
+    """Return the server, with empty tables in the usual namespace."""
+    create(server.address())
+    server.execute("TRUNCATE clm_ethics.head, clm_ethics.entry, clm_ethics.mark")
+    return server

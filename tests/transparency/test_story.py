@@ -112,7 +112,7 @@ TOLD = [
         e.Read(
             at=AT, purpose="news", fields=("email",), withheld=("x",), basis="legal_obligation", channel="sms"
         ),
-        f"Email was read for {NEWS}, for sms, on the basis of legal obligation; withheld were x.",
+        f"Email was read for {NEWS}, for sms, on the basis of legal obligation; withheld was x.",
     ),
     (e.Read(at=AT, purpose="news", count=3), f"Nothing was read for {NEWS} 3 times."),
     (

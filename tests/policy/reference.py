@@ -1,0 +1,450 @@
+"""A second, slow implementation of the decision, written to be read against the law.
+
+It shares no code with ``clm_ethics.policy.decide``, ``visible`` or the compiled plans: it reads
+the declared policy, the folded state and the regime packs, and asks every question in the order
+in which the articles are quoted. Nothing is remembered, and nothing is skipped to be fast.
+
+Where the two disagree, one of them is wrong.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from clm_ethics.model import Status
+from clm_ethics.policy import Basis
+from clm_ethics.regimes import Posture, consent_age
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clm_ethics.model import Consent, Run, State
+    from clm_ethics.policy import Policy, Purpose, Request
+    from clm_ethics.regimes import Pack, Ruling
+
+UNSTOPPABLE = {Basis.CONTRACT, Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST}
+"""Claims that no withdrawal, refusal, objection, signal, age or stage ends."""
+FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+class Answer(NamedTuple):
+    """What the reference says: the verdict, the claim that carries it, and per visible field
+    (precision, the entries whose items may be seen); per withheld field its code."""
+
+    verdict: str
+    basis: str = ""
+    fields: dict[str, tuple[str, tuple[int, ...]]] = {}  # noqa: RUF012  (never written to)
+    withheld: dict[str, str] = {}  # noqa: RUF012
+
+
+class Case(NamedTuple):
+    policy: Policy
+    state: State
+    purpose: Purpose
+    request: Request
+    at: datetime
+    stage: str
+
+
+def answer(policy: Policy, state: State, request: Request, at: datetime) -> Answer:
+    """Decide *request*: values in, answer out."""
+    if state.at is not None:
+        at = max(at, state.at)  # time in a stream never runs backwards
+    case = Case(policy, state, policy.purposes[request.purpose], request, at, _stage(policy, state, at))
+    verdict, basis, sets = _verdict(case)
+    if verdict != "allow":
+        return Answer(verdict)
+    wanted = case.purpose.fields if request.fields is None else request.fields
+    looked = {name: _field(case, name, sets) for name in wanted}
+    return Answer(
+        verdict,
+        basis,
+        {name: found for name, found in looked.items() if not isinstance(found, str)},
+        {name: found for name, found in looked.items() if isinstance(found, str)},
+    )
+
+
+# --- the stage: a pure function of the last recorded one, its time, and the instant ---------------
+
+
+def _stage(policy: Policy, state: State, at: datetime) -> str:
+    stage, since = state.stage, state.stage_since
+    if state.erased is not None:
+        return stage
+    while since is not None:
+        due = []
+        for move in policy.lifecycle.moves:
+            if move.after is not None and stage in move.sources:
+                last = state.happened.get(move.without, since) if move.without else since
+                due.append((max(move.after.after(last), since), move.to))
+        if not due or min(due)[0] > at:
+            return stage
+        when, to = min(due)
+        # The move looks at behaviour: its purpose must be allowed then, with the stage before it.
+        purpose = policy.purposes[policy.lifecycle.purpose]
+        asked = _Bare(purpose.name)
+        if _verdict(Case(policy, state, purpose, asked, when, stage))[0] != "allow":  # type: ignore[arg-type]
+            return stage
+        stage, since = to, when
+    return stage
+
+
+class _Bare(NamedTuple):
+    """A question without a channel, an actor or a field."""
+
+    purpose: str
+    fields: tuple[str, ...] = ()
+    channel: str = ""
+    collect: bool = False
+    actor: str | None = None
+
+
+# --- the verdict -----------------------------------------------------------------------------------
+
+
+def _verdict(case: Case) -> tuple[str, str, list[set[Basis]]]:
+    """Return the verdict, the claim, and per list of claims all those that hold."""
+    state, purpose, request = case.state, case.purpose, case.request
+    if state.restored or not (state.known or request.collect):
+        return "deny", "", []
+    if state.erased is not None:
+        surviving = [name for name in purpose.fields if name in state.fields]
+        if not surviving or request.collect:
+            return "deny", "", []
+    if purpose.actors and request.actor is not None and request.actor not in purpose.actors:
+        return "deny", "", []
+    if request.channel and request.channel not in purpose.channels:
+        return "deny", "", []
+    judges = _judges(case)
+    if judges is None:
+        return "gap", "", []
+    basis, sets = "", []
+    for claims, rulings in judges.items():
+        holding = [each for each in _open_claims(case, claims) if _holds(case, each, rulings)]
+        if not holding:
+            return "deny", "", []
+        basis = basis or holding[0].value
+        sets.append(set(holding))
+    return "allow", basis, sets
+
+
+def _open_claims(case: Case, claims: tuple[Basis, ...]) -> Iterator[Basis]:
+    """The claims that may be judged, in the policy's order.
+
+    A withdrawal or refusal ends the purpose through every alternative: what is listed before the
+    first claim that it reaches may stand, nothing takes the place of what ended (Art. 7(3)). An
+    objection ends only by a later consent, never by another claim (Art. 21(1), (3)).
+    """
+    said = case.state.consents.get(case.purpose.name)
+    for claim in claims:
+        if said is not None and said.status is not Status.GRANTED and claim not in UNSTOPPABLE:
+            return
+        if _objections(case) and Basis.CONSENT in claims and claim not in {*UNSTOPPABLE, Basis.CONSENT}:
+            continue
+        yield claim
+
+
+def _holds(case: Case, claim: Basis, rulings: list[Ruling]) -> bool:
+    """Every regime accepts the claim, nothing stops it, and its own question is answered with yes."""
+    state, purpose = case.state, case.purpose
+    if state.erased is not None and claim is not Basis.LEGAL_OBLIGATION:
+        return False
+    if not all(_accepted(case, claim, ruling) for ruling in rulings):
+        return False
+    if claim not in UNSTOPPABLE and _stopped(case, claim):
+        return False
+    said = state.consents.get(purpose.name)
+    if state.restriction is not None and purpose.processing != ("storage",):
+        # Art. 18(2): but for storage, only with consent, and that given in the restricted time.
+        if claim is not Basis.CONSENT or said is None or said.index < state.restriction.index:
+            return False
+    return _question(case, claim)
+
+
+def _accepted(case: Case, claim: Basis, ruling: Ruling) -> bool:
+    if ruling.posture <= Posture.OPT_OUT:
+        return True
+    said = case.state.consents.get(case.purpose.name)
+    word = "guardian_consent" if claim is Basis.CONSENT and said and said.given_by == "guardian" else claim.value
+    if claim is not Basis.CONSENT or ruling.posture is not Posture.EXPLICIT_OPT_IN:
+        return word in {each.value for each in ruling.exceptions}
+    # Explicit consent: the yes names the processing (Art. 9(2)(a), 22(2)(c); 47 CFR 64.1200(f)(9)).
+    named = ruling.row if ruling.row in case.purpose.processing else "direct_marketing"
+    return "explicit_consent" in ruling.exceptions and said is not None and named in said.explicit
+
+
+def _stopped(case: Case, claim: Basis) -> bool:
+    state, purpose, at = case.state, case.purpose, case.at
+    said = state.consents.get(purpose.name)
+    if said is not None and said.status is not Status.GRANTED:
+        return True
+    noes = _objections(case, claim)
+    if noes and max(noes) > _agreed(case, claim):
+        return True
+    for pack, _ in _regimes(case):
+        signal = pack.signal
+        binds = signal is not None and signal.binds(at.date()) and signal.name in state.signals
+        if binds and any(row in purpose.processing for row in signal.rows):  # type: ignore[union-attr]
+            return True
+    if any(word in purpose.processing and until > at for word, until in state.mutes.items()):
+        return True
+    return bool(purpose.stages) and case.stage not in purpose.stages
+
+
+def _objections(case: Case, claim: Basis | None = None) -> list[int]:
+    """The objections that reach the purpose: its own; to direct marketing all of it, and profiling
+    for it (Art. 21(3)), but for what rests on a consent of its own."""
+    purpose = case.purpose
+    reached = "direct_marketing" in purpose.processing or "targeted_ads" in purpose.processing
+    reached = reached and claim is not Basis.CONSENT
+    return [
+        each.index
+        for name, each in case.state.objections.items()
+        if name == purpose.name or (reached and each.marketing)
+    ]
+
+
+def _agreed(case: Case, claim: Basis) -> int:
+    """The entry of the yes that ends earlier objections; under another claim it must be a valid one."""
+    said = case.state.consents.get(case.purpose.name)
+    if said is None or said.status is not Status.GRANTED or Basis.CONSENT not in case.purpose.all_bases:
+        return 0
+    return said.index if claim is Basis.CONSENT or _valid(case, said) else 0
+
+
+def _question(case: Case, claim: Basis) -> bool:
+    state, purpose = case.state, case.purpose
+    if claim is Basis.CONSENT:
+        said = state.consents.get(purpose.name)
+        return said is not None and _valid(case, said)
+    if claim is Basis.CONTRACT:
+        contract = state.contracts.get(purpose.name)
+        return case.request.collect or (contract is not None and len(contract.open) > 0)
+    if claim is Basis.LEGITIMATE_INTEREST:
+        return purpose.assessment != ""
+    if claim is Basis.SOFT_OPT_IN:
+        return _soft_opt_in(case)
+    return True  # a law obliges, a life is at stake, a public task, or nobody has opted out
+
+
+def _valid(case: Case, said: Consent) -> bool:
+    """Art. 4(11), 7(1), 8(1): a valid, proven, unexpired yes by the right person to this clause."""
+    if said.status is not Status.GRANTED or not said.proven:
+        return False
+    if said.clause is None or not said.clause.covers(case.purpose.clause()):
+        return False
+    if said.until is not None and case.at >= said.until:
+        return False
+    if said.channels and case.request.channel and case.request.channel not in said.channels:
+        return False
+    return said.given_by != "subject" or _old_enough(case)
+
+
+def _old_enough(case: Case) -> bool:
+    ages = [consent_age(pack, where, case.at.date()) for pack, where in _regimes(case)]
+    needed = max([each for each in ages if each is not None], default=0)
+    age = _age(case)
+    if age is None:
+        return {"adults": 18, "general": 16, "children": 12}[case.policy.controller.audience] >= needed
+    return age >= needed
+
+
+def _age(case: Case) -> int | None:
+    """The age that somebody surely has, counted birthday by birthday."""
+    born = case.state.about.get("born")
+    if born is None:
+        minor = case.state.minor_until
+        return 0 if minor is not None and case.at < minor else None
+    day, years = date.fromisoformat(born), 0
+    while _turns(day, years + 1) <= case.at:
+        years += 1
+    return years
+
+
+def _turns(born: date, age: int) -> datetime:
+    try:
+        day = born.replace(year=born.year + age)
+    except ValueError:
+        day = date(born.year + age, 3, 1)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)  # over in every zone
+
+
+def _soft_opt_in(case: Case) -> bool:
+    """Art. 13(2) ePrivacy Directive: each address comes from a sale, with notice of this use and its opt-out."""
+    state, purpose = case.state, case.purpose
+    channels = [case.request.channel] if case.request.channel else purpose.channels
+    addresses = {case.policy.channels[name].address for name in channels} - {""}
+    if not addresses:
+        return False
+    for address in addresses:
+        runs = state.fields.get(address, ())
+        if not runs:
+            return False
+        for run in runs:
+            seller = case.policy.purposes.get(run.purpose)
+            told = purpose.name in run.announced and state.informed.get(purpose.name, run.index + 1) <= run.index
+            if seller is None or not seller.sale or not told:
+                return False
+    return True
+
+
+# --- the regimes ----------------------------------------------------------------------------------
+
+
+def _homes(case: Case) -> tuple[str, ...]:
+    region = case.state.about.get("region", "")
+    return (region,) if region else case.policy.controller.markets or ("",)
+
+
+def _looks(case: Case, pack: Pack, home: str) -> list[str]:
+    """Where a regime looks: at the customer's region; else, and where that is unknown, where it holds."""
+    established = case.policy.controller.established
+    if case.state.about.get("region") and pack.covers(home):
+        return [home]
+    return [where for where in (home, *established) if where and pack.covers(where)]
+
+
+def _regimes(case: Case) -> list[tuple[Pack, str]]:
+    return [
+        (pack, where)
+        for pack in case.policy.packs.values()
+        for home in _homes(case)
+        for where in _looks(case, pack, home)
+    ]
+
+
+def _rows(case: Case) -> set[str]:
+    rows = set(case.purpose.processing) - {"direct_marketing"}
+    if "direct_marketing" in case.purpose.processing:
+        channels = [case.request.channel] if case.request.channel else case.purpose.channels
+        rows |= {case.policy.channels[name].row for name in channels}
+    return rows
+
+
+def _judges(case: Case) -> dict[tuple[Basis, ...], list[Ruling]] | None:
+    """Per list of claims the regimes that judge it; ``None``: some row has no regime anywhere it may be."""
+    rows = _rows(case)
+    judges: dict[tuple[Basis, ...], list[Ruling]] = {}
+    if not rows:
+        return None
+    for home in _homes(case):
+        spoken = set()
+        for pack in case.policy.packs.values():
+            for where in _looks(case, pack, home):
+                for row in rows:
+                    ruling = _ruling(case, pack, where, row)
+                    if ruling is not None:
+                        spoken.add(row)
+                        judges.setdefault(_claims(case.purpose, pack, where), []).append(ruling)
+        if spoken != rows:
+            return None
+    return judges
+
+
+def _ruling(case: Case, pack: Pack, where: str, row: str) -> Ruling | None:
+    age = _age(case)
+    assumed = {"adults": 18, "general": 16, "children": 12}[case.policy.controller.audience]
+    return pack.cell_at(
+        row,
+        case.at.date(),
+        territory=where,
+        age=assumed if age is None else age,
+        device=case.purpose.device,
+        special=any(_special(case.policy, name) for name in case.purpose.fields),
+    )
+
+
+def _claims(purpose: Purpose, pack: Pack, where: str) -> tuple[Basis, ...]:
+    """Each law judges its own claim: by the regime's name, else by the nearest region."""
+    if pack.id in purpose.basis_under:
+        return purpose.basis_under[pack.id]
+    regions = [each for each in purpose.basis_under if where == each or where.startswith(each + "-")]
+    return purpose.basis_under[max(regions, key=len)] if regions else purpose.basis
+
+
+# --- the fields -----------------------------------------------------------------------------------
+
+
+def _special(policy: Policy, name: str) -> bool:
+    field = policy.fields.get(name)
+    return field is not None and (field.special or any(_special(policy, each) for each in field.derived_from))
+
+
+def _field(case: Case, name: str, sets: list[set[Basis]]) -> str | tuple[str, tuple[int, ...]]:
+    """Return precision and visible entries of one field, or why it is withheld."""
+    purpose, state = case.purpose, case.state
+    if name not in purpose.fields:
+        return "field.unlisted"
+    yes = _standing_yes(case)
+    if _special(case.policy, name) and not all(Basis.LEGAL_OBLIGATION in holding for holding in sets):
+        if name not in purpose.explicit or yes is None or name not in yes.explicit:
+            return "field.special"
+    if case.request.collect:
+        return "", ()
+    precision = purpose.coarse.get(name, "")
+    declared = case.policy.fields.get(name)
+    if declared is not None and declared.source and state.erased is None:
+        return precision, ()
+    if name == "stage":
+        return (precision, ()) if case.stage else "field.absent"
+    runs = state.fields.get(name, ())
+    if not runs:
+        return "field.erased" if state.erased is not None else "field.absent"
+    fit = [run for run in runs if _fits(case, run, yes, sets)]
+    kept = [run for run in fit if _needed_until(case, run.last) > case.at]
+    if not kept:
+        return "field.expired" if len(fit) == len(runs) else "field.other_purpose"
+    return precision, tuple(run.index for run in kept)
+
+
+def _standing_yes(case: Case) -> Consent | None:
+    """The purpose's yes, if it stands by itself: nothing stops it, and it is valid."""
+    said = case.state.consents.get(case.purpose.name)
+    if said is None or Basis.CONSENT not in case.purpose.all_bases or _stopped(case, Basis.CONSENT):
+        return None
+    return said if _valid(case, said) and case.state.erased is None else None
+
+
+def _fits(case: Case, run: Run, yes: Consent | None, sets: list[set[Basis]]) -> bool:
+    """Purpose limitation (Art. 5(1)(b), 6(4) GDPR)."""
+    purpose = case.purpose
+    if purpose.name in run.announced:
+        return True
+    if yes is not None and yes.index > run.index:
+        return True
+    if all(holding & {Basis.CONTRACT, Basis.LEGAL_OBLIGATION} for holding in sets):
+        return True
+    informed = purpose.name in case.state.informed
+    return run.purpose in purpose.compatible_with and purpose.assessment != "" and informed and not run.consented
+
+
+def _needed_until(case: Case, collected: datetime) -> datetime:
+    """Storage limitation (Art. 5(1)(e) GDPR): until when this purpose needs what was collected then."""
+    keep, state, name = case.purpose.keep, case.state, case.purpose.name
+    if keep is None:
+        return FOREVER
+    start: datetime | None = collected
+    if keep.since == "year_end":
+        start = datetime(collected.year + 1, 1, 1, tzinfo=UTC)
+    elif keep.since == "contract_end":
+        contract = state.contracts.get(name)
+        if contract is None:
+            start = state.erased or collected
+        else:
+            start = None if contract.open else contract.ended
+    elif keep.since == "withdrawal":
+        start = _ended(state, name)
+    return FOREVER if start is None else keep.span.after(start)
+
+
+def _ended(state: State, name: str) -> datetime | None:
+    """When the person ended the purpose, by the first no of those that stand; a later yes ends an objection."""
+    said, objected = state.consents.get(name), state.objections.get(name)
+    granted = said is not None and said.status is Status.GRANTED
+    noes = []
+    if said is not None and not granted:
+        noes.append(said.at if said.since is None else said.since)
+    if objected is not None and not (granted and said is not None and objected.index < said.index):
+        noes.append(objected.at if objected.since is None else objected.since)
+    return min(noes, default=None)
