@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clm_ethics import Steward
+from clm_ethics import FileKeys, Steward
 from clm_ethics.storage.sqlite import SqliteStorage, _pack
 
 from .measure import Row, Size, compare, count, folder, take_turns
@@ -34,7 +34,9 @@ def _grant(steward: Steward, ref: str) -> object:
 
 
 VERBS: dict[str, Verb] = {
-    "record (no value)": lambda steward, ref: steward.customer(ref).record("visit", {}, purpose="p02", by="web"),
+    "record (no value)": lambda steward, ref: steward.customer(ref).record(
+        "visit", {}, purpose="p02", by="web"
+    ),
     "record (an item)": lambda steward, ref: steward.customer(ref).record(
         "order", {"sku": "tea", "amount": "19.90"}, purpose="p01", by="till"
     ),
@@ -63,7 +65,9 @@ class Bare:
             (head.version, head.length, head.digest, head.state, marks, identity),
         )
         for entry in write.entries:
-            execute("INSERT INTO clm_entry (id, number, digest, body) VALUES (?, ?, ?, ?)", (identity, *entry))
+            execute(
+                "INSERT INTO clm_entry (id, number, digest, body) VALUES (?, ?, ?, ?)", (identity, *entry)
+            )
         if head.values is not None:
             execute("UPDATE clm_value SET data = ? WHERE id = ?", (head.values, identity))
         execute("COMMIT")
@@ -112,7 +116,7 @@ def _compare(shop: Shop, place: Path, name: str, verb: Verb, size: Size) -> Row:
         taken["bare"],
         must=MUST,
         stretch=STRETCH,
-        note=f"{size.commits} commits a turn; entry {body} bytes, state {state}; log already grown on both sides",
+        note=f"{size.commits} commits a turn; entry {body} bytes, state {state}; both logs grown before",
     )
 
 
@@ -142,7 +146,7 @@ def _record(shop: Shop, path: Path, verb: Verb, order: Sequence[str]) -> list[Wr
 
 def _syncs(shop: Shop, place: Path, size: Size) -> list[Row]:
     """Count the syncs of appends with strace: those of many less those of none."""
-    rows = []
+    rows: list[Row] = []
     if shutil.which("strace") is None:
         return rows
     appends = size.commits * 5
@@ -167,9 +171,13 @@ def _traced(shop: Shop, place: Path, name: str, appends: int) -> int | None:
     """Run *appends* appends in a process of their own and count its syncs; ``None``: not allowed to trace."""
     copy = _copy(shop, place, "traced")
     out = place / "trace"
-    code = f"from benchmarks.appending import work; work({str(copy)!r}, {str(shop.folder)!r}, {name!r}, {appends})"
-    command = ["strace", "-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", str(out), sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False)
+    arguments = f"{str(copy)!r}, {str(shop.folder)!r}, {name!r}, {appends}"
+    code = f"from benchmarks.appending import work; work({arguments})"
+    strace = ["strace", "-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", str(out)]
+    command = [*strace, sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False
+    )
     copy.unlink()
     if done.returncode:
         if "ptrace" in done.stderr.lower() or "PTRACE" in done.stderr:
@@ -180,8 +188,6 @@ def _traced(shop: Shop, place: Path, name: str, appends: int) -> int | None:
 
 def work(path: str, keys: str, name: str, appends: int) -> None:
     """Open a file, make twenty appends (the log is grown then), and *appends* more."""
-    from clm_ethics import FileKeys  # noqa: PLC0415
-
     with Steward.open(f"sqlite:///{path}", policy=make_policy(), keys=FileKeys(keys)) as steward:
         for _ in range(20 + appends):
             VERBS[name](steward, "c-0")

@@ -30,7 +30,8 @@ def run(size: Size) -> list[Row]:
 
     taken = take_turns({"ours": ours, "hand": by_hand}, size.rounds * 4)
     allowed = sum(bool(decide(policy, state, request, NOW)) for state, _, request in asked)
-    note = f"{len(asked)} questions of 4 fields, {allowed} allowed; {len(policy.purposes)} purposes, same answers"
+    purposes = len(policy.purposes)
+    note = f"{len(asked)} questions of 4 fields, {allowed} allowed; {purposes} purposes, same answers"
     return [
         compare(
             "full decision / frozen check by hand",

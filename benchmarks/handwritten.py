@@ -18,7 +18,7 @@ from clm_ethics.model.state import Status
 from clm_ethics.policy import decide as library_decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from clm_ethics.model import State
     from clm_ethics.policy import Policy, Request
@@ -53,6 +53,7 @@ class Yes(msgspec.Struct, frozen=True, array_like=True):
 
     status: str
     index: int
+    at: datetime
     until: datetime | None
     clause: str
     explicit: frozenset[str]
@@ -98,7 +99,7 @@ def decide(table: Table, person: Person, purpose: str, fields: tuple[str, ...], 
     if not reason:
         reason = _ASK[rule.basis](rule, person, at)
     if reason:
-        return Answer(False, reason, rule, (), dict.fromkeys(fields, reason))  # noqa: FBT003
+        return Answer(False, reason, rule, (), dict.fromkeys(fields, reason))
     seen: list[str] = []
     withheld: dict[str, str] = {}
     for field in fields:
@@ -107,7 +108,7 @@ def decide(table: Table, person: Person, purpose: str, fields: tuple[str, ...], 
             withheld[field] = why
         else:
             seen.append(field)
-    return Answer(True, _WORD[rule.basis], rule, tuple(seen), withheld)  # noqa: FBT003
+    return Answer(True, _WORD[rule.basis], rule, tuple(seen), withheld)
 
 
 def _stop(table: Table, rule: Rule, person: Person, at: datetime) -> str:
@@ -142,8 +143,10 @@ def _ask_consent(rule: Rule, person: Person, at: datetime) -> str:
         return "consent.other_clause"
     if consent.until is not None and consent.until <= at:
         return "consent.expired"
-    if person.born is not None and _age(person.born, at) < rule.consent_age:
-        return "consent.guardian_needed"
+    if person.born is not None:
+        # Whoever was too young when he agreed is asked again.
+        if min(_age(person.born, at), _age(person.born, consent.at)) < rule.consent_age:
+            return "consent.guardian_needed"
     return ""
 
 
@@ -156,7 +159,7 @@ def _ask_contract(rule: Rule, person: Person, at: datetime) -> str:  # noqa: ARG
     return "" if contract is not None and contract[0] else "contract.absent"
 
 
-_ASK = {
+_ASK: dict[str, Callable[[Rule, Person, datetime], str]] = {
     "consent": _ask_consent,
     "contract": _ask_contract,
     "legitimate_interest": lambda _rule, _person, _at: "",
@@ -250,6 +253,7 @@ def make_person(state: State, at: datetime) -> Person:
             name: Yes(
                 Status(each.status).name.lower(),
                 each.index,
+                each.at,
                 each.until,
                 "" if each.clause is None else each.clause.title.hex(),
                 frozenset(each.explicit),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from .measure import Row, Sample, Size, compare, folder, take_turns
@@ -31,7 +32,7 @@ def run(size: Size) -> list[Row]:
         quiet = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment = quiet | {"PYTHONPYCACHEPREFIX": str(place)}
 
-        def start(name: str) -> None:
+        def start(name: str, _: int) -> None:
             done = subprocess.run(
                 [sys.executable, "-c", CODE.format(IMPORTS[name])],
                 cwd=Path(__file__).parent.parent,
@@ -42,7 +43,7 @@ def run(size: Size) -> list[Row]:
             )
             samples[name].append(Sample(*map(float, done.stdout.split())))
 
-        take_turns({name: lambda _, name=name: start(name) for name in IMPORTS}, size.starts)
+        take_turns({name: partial(start, name) for name in IMPORTS}, size.starts)
     attrs = samples["attrs"][1:]
     note = f"{size.starts} processes each, compiled before; a bare interpreter is not counted"
     named = "from clm_ethics import FileKeys, Offer, Policy, Steward"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import sqlite3
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -65,7 +66,9 @@ class ByHand:
         row = (token, _seal(cipher, "state", person), _encode(data))
         self.connection.execute("INSERT INTO person (token, state, data) VALUES (?, ?, ?)", row)
 
-    def read(self, ref: str, purpose: str, fields: tuple[str, ...]) -> tuple[handwritten.Answer, dict[str, Any]]:
+    def read(
+        self, ref: str, purpose: str, fields: tuple[str, ...]
+    ) -> tuple[handwritten.Answer, dict[str, Any]]:
         """Read *fields* for *purpose*."""
         token = hmac.digest(self.secret, ref.encode(), "sha256")
         state, data = self.connection.execute(
@@ -73,7 +76,7 @@ class ByHand:
         ).fetchone()
         cipher = self.ciphers[token]
         person = _people.decode(cipher.decrypt(state[:12], state[12:], b"state"))
-        answer = handwritten.decide(self.table, person, purpose, fields, asking_clock())
+        answer = handwritten.decide(self.table, person, purpose, fields, datetime.now(UTC))
         if not answer.allowed:
             return answer, {}
         sealed = _blobs.decode(data)
@@ -81,13 +84,6 @@ class ByHand:
             name: _values.decode(cipher.decrypt(sealed[name][:12], sealed[name][12:], name.encode()))
             for name in answer.fields
         }
-
-
-def asking_clock() -> Any:
-    """Return the time (UTC)."""
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    return datetime.now(UTC)
 
 
 def _seal(cipher: AESGCM, name: str, value: Any) -> bytes:

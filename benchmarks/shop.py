@@ -68,21 +68,23 @@ class Shop(NamedTuple):
     @contextmanager
     def open(self, *, audit: str = "durable") -> Iterator[Steward]:
         """Open the file with the library."""
-        with Steward.open(f"sqlite:///{self.path}", policy=self.policy, keys=self.keys, audit=audit) as steward:
+        with Steward.open(
+            f"sqlite:///{self.path}", policy=self.policy, keys=self.keys, audit=audit
+        ) as steward:
             yield steward
 
 
 def make_shop(policy: Policy, folder: Path, customers: int, name: str = "shop") -> Shop:
     """Enrol *customers*, each with eight values and ten answers."""
-    shop = Shop(
-        policy, folder / f"{name}.db", folder / f"{name}-keys", [f"c-{n}" for n in range(customers)]
-    )
+    shop = Shop(policy, folder / f"{name}.db", folder / f"{name}-keys", [f"c-{n}" for n in range(customers)])
     with shop.open() as steward:
         notices = [steward.notice(purpose, locale="en").id for purpose in ASKED[:10]]
         for number, ref in enumerate(shop.refs):
             values = {
-                "email": f"{ref}@shop.example", "phone": f"+49 30 {number:07}", "name": f"Ana the {number}th",
-                "city": "Berlin", "address": {"street": "Main Street", "number": str(number)}, "points": number,
+                "email": f"{ref}@shop.example", "phone": f"+49 30 {number:07}",
+                "name": f"Ana the {number}th",
+                "city": "Berlin", "points": number,
+                "address": {"street": "Main Street", "number": str(number)},
                 "region": "DE", "born": "1990-05-06",
             }  # fmt: skip
             ana = steward.enroll(ref, values, purpose=CONTRACTS[0], by="web")

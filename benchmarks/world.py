@@ -86,7 +86,8 @@ def make_policy() -> Policy:
         {
             "format": 1,
             "controller": {
-                "name": "Shop", "contact": "privacy@shop.example", "established": ["DE"], "markets": list(REGIONS),
+                "name": "Shop", "contact": "privacy@shop.example",
+                "established": ["DE"], "markets": list(REGIONS),
                 "audience": "adults", "locales": ["en"],
             },
             "fields": FIELDS,
@@ -138,7 +139,9 @@ def _life(policy: Policy, draw: random.Random) -> list[Event]:
     about = {"region": draw.choice(REGIONS)}
     if draw.random() < 0.7:
         about["born"] = date(draw.randint(1950, 2014), draw.randint(1, 12), 9).isoformat()
-    events: list[Event] = [Enrolled(at=start, by="web", purpose="p01", about=about, opened=dict.fromkeys(CONTRACTS, b"first"))]
+    events: list[Event] = [
+        Enrolled(at=start, by="web", purpose="p01", about=about, opened=dict.fromkeys(CONTRACTS, b"first"))
+    ]
     for field in draw.sample(NAMES, 10):
         at = start + timedelta(days=draw.randint(0, 150))
         told = tuple(sorted(draw.sample(names, 12)))
@@ -151,7 +154,7 @@ def _life(policy: Policy, draw: random.Random) -> list[Event]:
         for name in draw.sample([each for each in names if int(each[1:]) % 6 == 2], 2)
     ]
     if draw.random() < 0.6:
-        closed = dict.fromkeys(CONTRACTS[:2], (b"first",))
+        closed: dict[str, tuple[bytes, ...]] = dict.fromkeys(CONTRACTS[:2], (b"first",))
         ordered = NOW - timedelta(days=draw.randint(5, 180))
         events.append(Recorded(at=ordered, by="web", event="order", closed=closed))
     moved = start + timedelta(days=180)

@@ -85,6 +85,8 @@ class UnknownName(UsageError):
     @classmethod
     def among(cls, kind: str, name: str, known: Iterable[str], *, place: str = "") -> UnknownName:
         """Build the error for *name*, which is none of *known*, with the nearest names."""
+        if not isinstance(name, str):  # a value by mistake: it is not shown
+            return cls(f"the name of a {kind} is text", place=place, remedy=nearest(kind, "", known))
         return cls(f"no {kind} `{shorten(name)}`", place=place, remedy=nearest(kind, name, known))
 
 

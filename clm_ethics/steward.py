@@ -19,8 +19,11 @@ from .errors import UsageError
 from .flows import Awaiting, Blocking, Flow, Pending, Setting
 from .flows.colours import awaiting, blocking
 from .flows.lasting import Connection, Timer
+from .model.times import aware
+from .policy import Policy
 from .storage.contract import Closable, Scrubbable
 from .verbs import (
+    checking,
     common,
     enrolling,
     finding,
@@ -38,7 +41,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .policy import Policy
     from .storage.contract import AsyncStorage, Storage
     from .vault.keys import Keys
     from .verbs.sources import Source
@@ -218,9 +220,10 @@ class Steward:
             return
         self._timer.stop()
         try:
-            self._flush()
+            if self._driver.is_here:  # after a fork the queue is the parent's
+                self._flush()
         finally:
-            self._driver.open = False
+            self._driver.shut()
             _close(self._owned)
 
     def __repr__(self) -> str:
@@ -464,8 +467,11 @@ def _setting(
         raise UsageError(
             f"no audit `{audit}`", place="open(audit=)", remedy="`durable` or `batched`; there is no off"
         )
-    if not tenant or len(tenant) > LONGEST_TENANT:
-        raise UsageError("a tenant's name has 1 to 64 characters", place="open(tenant=)")
+    if not isinstance(policy, Policy):
+        raise UsageError("no policy", place="open(policy=)", remedy="pass Policy.load(...) or Policy.of(...)")
+    checking.check_text(tenant, "a tenant's name", "open(tenant=)", LONGEST_TENANT)
+    if clock is not None:
+        aware(clock(), "open(clock=)")
     given = dict(sources or {})
     declared = {field.source for field in policy.fields.values() if field.source}
     for name in given:

@@ -67,7 +67,12 @@ FIELDS: dict[str, dict[str, Any]] = {
 }
 COARSE = {"tastes": "count", "visits": "count", "email": "prefix:3", "score": "bucket:5", "born": "year"}
 SPANS = ("P10D", "P30D", "P2M", "P1Y", "P3Y")
-CHANNELS = {"email": {"address": "email"}, "sms": {"address": "phone"}, "phone": {"address": "phone"}, "web": {}}
+CHANNELS = {
+    "email": {"address": "email"},
+    "sms": {"address": "phone"},
+    "phone": {"address": "phone"},
+    "web": {},
+}
 PROCESSING = (
     ("essential",),
     ("essential",),
@@ -89,7 +94,9 @@ BASES = ("consent", "consent", *(basis.value for basis in Basis))
 
 def some(names: Sequence[str], *, most: int = 4, least: int = 0) -> st.SearchStrategy[list[str]]:
     """Draw different ones of *names*."""
-    return st.lists(st.sampled_from(names), unique=True, max_size=most, min_size=least) if names else st.just([])
+    return (
+        st.lists(st.sampled_from(names), unique=True, max_size=most, min_size=least) if names else st.just([])
+    )
 
 
 def rarely(draw: st.DrawFn, one_in: int = 4) -> bool:
@@ -170,7 +177,10 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         },
         "fields": FIELDS,
         "events": {
-            "ordered": {"opens": contracts, "appends": {each: ["a"] for each in ["visits"] if each in listed}},
+            "ordered": {
+                "opens": contracts,
+                "appends": {each: ["a"] for each in ["visits"] if each in listed},
+            },
             "delivered": {"closes": contracts},
             "complaint": {"mutes": {draw(st.sampled_from(["direct_marketing", "personalization"])): "P14D"}},
         },
@@ -227,7 +237,9 @@ class _Teller:
         if self.draw(st.booleans()):
             about["region"] = self.draw(st.sampled_from(REGIONS))
         if self.draw(st.booleans()):
-            about["born"] = f"{self.at.year - self.draw(st.sampled_from([8, 12, 13, 14, 15, 16, 17, 40]))}-06-15"
+            about["born"] = (
+                f"{self.at.year - self.draw(st.sampled_from([8, 12, 13, 14, 15, 16, 17, 40]))}-06-15"
+            )
         return about
 
     def happened(self) -> datetime | None:
@@ -284,7 +296,7 @@ class _Teller:
             purpose=self.purpose(),
             collected=self.collected(appended=True),
             opened=dict.fromkeys(rule.opens, key),
-            closed={each: (b"c", b"\x00", b"\x01", b"\x02") for each in rule.closes},
+            closed=dict.fromkeys(rule.closes, (b"c", b"\x00", b"\x01", b"\x02")),
             muted={word: span.after(self.at) for word, span in rule.mutes.items()},
             moves=brought,
         )
@@ -388,7 +400,11 @@ def questions(draw: st.DrawFn, policy: Policy) -> Request:
     return Request(
         purpose=name,
         fields=None if fields is None else tuple(fields),
-        channel=draw(st.sampled_from(["", "", *purpose.channels, *purpose.channels, "web"][: None if rarely(draw) else -1])),
+        channel=draw(
+            st.sampled_from(
+                ["", "", *purpose.channels, *purpose.channels, "web"][: None if rarely(draw) else -1]
+            )
+        ),
         collect=rarely(draw, 8),
         actor=draw(st.sampled_from([None, None, "web", "web", "till"])),
     )

@@ -65,9 +65,6 @@ QUIET_FLOORS = (
 )
 """Nights that laws protect; a policy may be stricter, never laxer."""
 
-OBJECTION_RESTS = Duration(months=12)
-"""How long after an objection to direct marketing no other marketing steps in for it."""
-
 
 class Default(NamedTuple):
     """One row of the table: what it is called, what it says, and its sources."""
@@ -96,9 +93,9 @@ DEFAULTS = (
     ),
     Default(
         "no channel-hopping",
-        "for 12 months after an objection to direct marketing no other marketing purpose "
+        "after an objection to direct marketing no other marketing purpose "
         "steps in without a later consent of its own",
-        "GDPR Art. 21(3); Cal. Civ. Code 1798.135(c)(4) (twelve months)",
+        "GDPR Art. 21(3)",
     ),
     Default(
         "minors",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..model.state import Status
 from . import timing
-from .defaults import OBJECTION_RESTS
 from .offers import Level
 from .words import reason
 
@@ -81,8 +80,7 @@ def _hopping(_: Offer, facts: Facts) -> Reason | None:
 
 def _reaches_marketing(facts: Facts, name: str, objection: Objection) -> bool:
     about = facts.policy.purposes.get(name)
-    marketing = objection.marketing or (about is not None and about.marketing)
-    return marketing and OBJECTION_RESTS.after(objection.at) > facts.at
+    return objection.marketing or (about is not None and about.marketing)
 
 
 def _minor_aim(_: Offer, facts: Facts) -> Reason | None:

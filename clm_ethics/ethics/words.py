@@ -42,6 +42,7 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
         "GDPR Art. 5(1)(a)",
         Kind.HOUSE,
     ),
+    "customer.full": ("there is no room to remember the contact, so none is made", "", Kind.HOUSE),
     "contact.cap": ("the channel's limit is reached", "", Kind.POLICY),
     "contact.budget": (
         "the customer has been contacted often enough, over all channels",

@@ -60,10 +60,10 @@ class Cell(NamedTuple):
     sealed: bytes
 
 
-class Value(NamedTuple):
+class Value(msgspec.Struct, frozen=True):
     """One opened value, and when it was collected (microseconds since 1970, UTC)."""
 
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
+    index: int
     collected: int
     value: Any
 
@@ -166,7 +166,7 @@ class Book:
 
     def cells(self, field: str) -> list[Cell]:
         """Return the sealed values of *field*, oldest first."""
-        tag = self._tag(field)
+        tag = self.need_sealer().tag(field)
         if self._cells is not None:
             return self._cells.get(tag, [])
         if self._raw is None:

@@ -36,7 +36,8 @@ def awaiting(verb: Callable[Concatenate[Setting, P], Flow[T]]) -> Callable[Conca
 
     @functools.wraps(verb)
     def bound(self: Any, *args: P.args, **kwargs: P.kwargs) -> Pending[T]:
-        return Pending(lambda: self._run(verb(self._setting, *args, **kwargs)), verb.__name__)
+        flow = verb(self._setting, *args, **kwargs)  # nothing runs yet: it only binds the arguments
+        return Pending(lambda: self._run(flow), verb.__name__)
 
     return cast("Callable[Concatenate[Any, P], Pending[T]]", bound)
 
@@ -58,6 +59,7 @@ def awaiting_one(
 
     @functools.wraps(verb)
     def bound(self: Any, *args: P.args, **kwargs: P.kwargs) -> Pending[T]:
-        return Pending(lambda: self._run(verb(self._setting, self.ref, *args, **kwargs)), verb.__name__)
+        flow = verb(self._setting, self.ref, *args, **kwargs)
+        return Pending(lambda: self._run(flow), verb.__name__)
 
     return cast("Callable[Concatenate[Any, P], Pending[T]]", bound)

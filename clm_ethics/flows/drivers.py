@@ -36,6 +36,18 @@ class Blocking:
         self._process = os.getpid()
         self.open = True
 
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the process that opened it."""
+        return os.getpid() == self._process
+
+    def shut(self) -> None:
+        """Take no more verbs, once those that commit are done."""
+        if self.is_here:
+            with self._leading:
+                self.open = False
+        self.open = False
+
     def run(self, flow: Flow[T]) -> T:
         """Drive *flow* to its end."""
         _check(self._process, is_open=self.open)

@@ -104,9 +104,10 @@ class Timer:
             self._running.start()
 
     def stop(self) -> None:
-        """Stop waiting."""
-        if self._running is not None:
+        """Stop waiting; a writing that has begun comes to its end first."""
+        if self._running is not None and self._running.is_alive():
             self._running.cancel()
+            self._running.join()
 
     def now(self) -> None:
         """Write the queue; what cannot be written waits on, and the verb that came by is not to blame."""

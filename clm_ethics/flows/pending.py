@@ -18,16 +18,17 @@ class Pending(Coroutine[Any, Any, T], Generic[T]):
     been awaited warns (``RuntimeWarning``), for a withdrawal that was never made is worse.
     """
 
-    __slots__ = ("_coroutine", "_misused", "_start", "_verb")
+    __slots__ = ("_coroutine", "_told", "_start", "_verb")
 
     def __init__(self, start: Callable[[], Coroutine[Any, Any, T]], verb: str) -> None:
         self._start = start
         self._verb = verb
         self._coroutine: Coroutine[Any, Any, T] | None = None
-        self._misused = False
+        self._told = False
 
     def _running(self) -> Coroutine[Any, Any, T]:
         if self._coroutine is None:
+            self._told = True
             self._coroutine = self._start()
         return self._coroutine
 
@@ -45,7 +46,7 @@ class Pending(Coroutine[Any, Any, T], Generic[T]):
 
     def close(self) -> None:
         """Give it up without a warning."""
-        self._misused = True
+        self._told = True
         if self._coroutine is not None:
             self._coroutine.close()
 
@@ -80,9 +81,9 @@ class Pending(Coroutine[Any, Any, T], Generic[T]):
     __hash__ = object.__hash__
 
     def _refuse(self) -> NoReturn:
-        self._misused = True
+        self._told = True
         raise NotAwaited(f"`{self._verb}` has not been awaited", remedy=f"write `await ...{self._verb}(...)`")
 
     def __del__(self) -> None:
-        if self._coroutine is None and not self._misused:
+        if not self._told:
             warnings.warn(f"`{self._verb}` was never awaited: nothing was done", RuntimeWarning, stacklevel=2)

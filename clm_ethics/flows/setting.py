@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -205,11 +206,15 @@ class Setting:
         with self.shared.lock:
             return list(self.shared.queued)
 
-    def take_queued(self, stream: bytes) -> Queued:
-        """Take what waits for *stream*."""
+    def take_queued(self, stream: bytes, most: int | None = None) -> Queued:
+        """Take what waits for *stream*, of too many the first *most*."""
         shared = self.shared
         with shared.lock:
-            taken = shared.queued.pop(stream, {})
+            waiting = shared.queued.pop(stream, {})
+            taken = dict(islice(waiting.items(), most))
+            left = {key: each for key, each in waiting.items() if key not in taken}
+            if left:
+                shared.queued[stream] = left
             shared.count -= len(taken)
             return taken
 

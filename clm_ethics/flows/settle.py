@@ -186,14 +186,14 @@ def _run(setting: Setting, book: Book, work: Work) -> Write | None:
         job.run(book)
     if book.dirty or any(job.flush for job in jobs):
         if stream not in work.queued:
-            work.queued[stream] = setting.take_queued(stream)
+            work.queued[stream] = setting.take_queued(stream, MAX_ENTRIES - len(book.entries))
         _append_queued(book, work.queued[stream])
     if book.dirty:
         try:
             return book.write()
         except Exception:  # noqa: BLE001  (together it does not fit: each verb hears of its own)
             book.back_to(start)
-            write = _one_by_one(book, jobs)
+            write = _one_by_one(book, jobs, work.queued.get(stream, {}))
             if write is not None:
                 return write
     if stream in work.doubts:
@@ -202,8 +202,9 @@ def _run(setting: Setting, book: Book, work: Work) -> Write | None:
     return None
 
 
-def _one_by_one(book: Book, jobs: Sequence[Job]) -> Write | None:
+def _one_by_one(book: Book, jobs: Sequence[Job], queued: Queued) -> Write | None:
     """Let each verb act again, those with small events (a no) first; one that does not fit is refused."""
+    _append_queued(book, queued)
     for job in sorted(jobs, key=lambda job: not _is_small(book, job)):
         place = book.mark()
         job.run(book)
@@ -228,13 +229,9 @@ def _append_queued(book: Book, queued: Queued) -> None:
 
     if book.sealer is None:
         return  # unknown or erased: nobody's story is left to tell
-    only_small = book.only_small
-    before = len(book.entries)
     for each in queued.values():
-        if len(book.entries) < MAX_ENTRIES:
-            event = each.event
-            book.append(replace(event, at=max(event.at, book.state.at or event.at)))
-    book.only_small = only_small and before > 0
+        event = each.event
+        book.append(replace(event, at=max(event.at, book.state.at or event.at)))
 
 
 def _commit(batch: Sequence[bytes], writes: dict[bytes, Write], work: Work) -> Flow[None]:

@@ -11,6 +11,8 @@ from hashlib import sha256
 VOID = b"\x00void"
 """State of a customer's stream that somebody gave up while enrolling."""
 _ERASED = b"\x00erased"
+_LATEST = 253_402_300_799_999_999
+"""The last microsecond of the year 9999: what is later was not written by this library."""
 STREAM = 16
 """Bytes of a customer's stream id."""
 
@@ -78,6 +80,7 @@ def erased_state(at: int, *, done: bool) -> bytes:
 
 def read_erased(state: bytes) -> tuple[int, bool] | None:
     """Return when a customer was erased, and whether it is finished; ``None`` if it is no such state."""
-    if not state.startswith(_ERASED) or len(state) != len(_ERASED) + 9:
+    if not state.startswith(_ERASED) or len(state) != len(_ERASED) + 9 or state[-1] > 1:
         return None
-    return int.from_bytes(state[len(_ERASED) : -1], "big"), bool(state[-1])
+    at = int.from_bytes(state[len(_ERASED) : -1], "big")
+    return (at, bool(state[-1])) if at <= _LATEST else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter, is_
 from typing import TYPE_CHECKING
 
 from ..lifecycle import next_due
@@ -38,23 +39,27 @@ def needed_until(policy: Policy, state: State, field: str, collected: datetime) 
 def _live(policy: Policy, purpose: Purpose, state: State) -> bool:
     """Say whether *purpose* can need a value of this customer at all."""
     if state.erased is not None:
-        return Basis.LEGAL_OBLIGATION in purpose.basis  # Art. 17(3)(b) GDPR
+        return Basis.LEGAL_OBLIGATION in purpose.all_bases  # Art. 17(3)(b) GDPR
     return purpose.name in state.consents or purpose.name not in policy.only_by_consent
 
 
-_LOOKED_AT = tuple(
-    name
-    for name in State.__struct_fields__
-    if name not in {"length", "at", "happened", "contacts", "keys", "sealed", "forgotten"}
+_looked_at = attrgetter(
+    *(
+        name
+        for name in State.__struct_fields__
+        if name not in {"length", "at", "happened", "contacts", "keys", "sealed", "forgotten"}
+    )
 )
 """What of a state says when the next sweep is due; ``happened`` does for some events only."""
 
 
 def sweep_may_move(policy: Policy, old: State, new: State) -> bool:
     """Say whether the next sweep may be due at another time for *new* than it was for *old*."""
-    return any(getattr(old, name) is not getattr(new, name) for name in _LOOKED_AT) or any(
-        old.happened.get(name) != new.happened.get(name) for name in policy.timed_events
-    )
+    if not all(map(is_, _looked_at(old), _looked_at(new))):
+        return True
+    if old.happened is new.happened:
+        return False
+    return any(old.happened.get(name) != new.happened.get(name) for name in policy.timed_events)
 
 
 def next_sweep(policy: Policy, state: State) -> datetime | None:

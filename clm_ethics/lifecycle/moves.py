@@ -41,13 +41,6 @@ def course(
     return tuple(moves), None
 
 
-def due_moves(
-    lifecycle: Lifecycle, state: State, at: datetime, permitted: Permitted
-) -> tuple[Moved, ...]:
-    """Return the timed moves that have come due by *at*, in order."""
-    return course(lifecycle, state, at, permitted)[0]
-
-
 def next_due(lifecycle: Lifecycle, state: State) -> datetime | None:
     """Return when the next timed move from the recorded stage comes due, permitted or not."""
     if state.stage_since is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -170,7 +170,8 @@ def _(event: e.Chosen, state: State, index: int) -> dict[str, Any]:
     contacts = tuple(each for each in state.contacts if since is None or each.at >= since)
     if event.counts:
         contacts += (Contact(index=index, at=event.at, channel=event.channel),)
-    return {"contacts": contacts}
+    asked = {} if state.audit_since is not None else {"audit_since": event.at}
+    return {"contacts": contacts, **asked}
 
 
 @_effects.register
@@ -220,7 +221,7 @@ def _(event: e.ErasureBegun, state: State, index: int) -> dict[str, Any]:
     return {
         name: getattr(gone, name)
         for name in State.__struct_fields__
-        if name not in {"length", "at", "known", "sealed"}
+        if name not in {"length", "at", "known", "sealed", "restriction"}
     } | {"fields": kept, "erased": event.at}
 
 
@@ -330,12 +331,17 @@ def _remove(fields: dict[str, tuple[Run, ...]], removed: tuple[e.Removed, ...]) 
 def _learn(state: State, event: e.Telling) -> dict[str, Any]:
     changes: dict[str, Any] = {"about": state.about | event.about}
     if "born" in event.about:
-        of_age = _of_age(event.about["born"])
-        changes["minor_until"] = of_age if of_age > event.at else None
+        until = of_age(event.about["born"])
+        known = state.minor_until
+        if known is not None and not isinstance(event, e.Corrected):
+            until = max(until, known)  # nobody grows older by putting another date: only by correcting it
+        changes["minor_until"] = until if until > event.at else None
     return changes
 
 
-def _of_age(born: str) -> datetime:
+@lru_cache(maxsize=4096)
+def of_age(born: str) -> datetime:
+    """Return when (UTC) somebody who was *born* then is an adult in every zone."""
     try:
         return birthday(parse_born(born), ADULT)
     except ValueError:

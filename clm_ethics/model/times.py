@@ -68,7 +68,7 @@ class Duration(msgspec.Struct, frozen=True, array_like=True, order=True):
             months=years * 12 + months,
             seconds=((weeks * 7 + days) * 24 + hours) * 3600 + minutes * 60 + seconds,
         )
-        if total.longest > 200 * 366 * 86400:
+        if total.longest > cls(months=200 * 12).longest:
             raise ValueError("a duration is at most 200 years")
         return total
 

@@ -7,32 +7,29 @@ Unknown, missing, unparsable and expired deny.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ..lifecycle import course
-from ..model.state import Status
+from ..model.fold import of_age
+from ..model.state import Consent, State, Status
 from ..model.times import NEVER, age_on, birthday, parse_born
 from .decision import Decision, Reason, Request, Verdict
-from .policy import FIRM
+from .policy import FIRM, Plan, Policy
 from .remedies import remedies
-from .values import Basis
+from .values import Basis, Purpose
 from .visible import NOTHING, Rights, see
 from .words import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Mapping
 
     from ..model.events import Moved
-    from ..model.state import Consent, State
     from .decision import Remedy
-    from .policy import Group, Plan, Policy
-    from .values import Purpose
-
+    from .policy import Group
 
 CONSENT, CONTRACT = Basis.CONSENT, Basis.CONTRACT
 LEGAL_OBLIGATION, SOFT_OPT_IN = Basis.LEGAL_OBLIGATION, Basis.SOFT_OPT_IN
@@ -122,7 +119,9 @@ def decide(policy: Policy, state: State, request: Request, at: datetime) -> Deci
     if against:
         verdict = Verdict.GAP if against[0].code == "policy.gap" else DENY
         seen = NOTHING
-        withheld = dict.fromkeys(purpose.fields if request.fields is None else request.fields, against[0])
+        withheld: Mapping[str, Reason] = dict.fromkeys(
+            purpose.fields if request.fields is None else request.fields, against[0]
+        )
     else:
         verdict = ALLOW
         seen = see(policy, state, purpose, request, at, stage, _rights(case, claims))
@@ -143,6 +142,24 @@ def decide(policy: Policy, state: State, request: Request, at: datetime) -> Deci
     )
 
 
+def standing(policy: Policy, state: State, purposes: Iterable[Purpose], at: datetime) -> dict[str, Basis]:
+    """Return those of *purposes* that are allowed at *at* (aware, UTC), each with its basis.
+
+    It is what ``decide`` answers when no field and no channel is asked for, for many purposes at once.
+    """
+    if state.at is not None and at < state.at:
+        at = state.at
+    moves, _ = _course(policy, state, at)
+    stage = moves[-1].stage if moves else state.stage
+    found = {}
+    for purpose in purposes:
+        case = _case(policy, state, purpose, Request(purpose.name, ()), at, stage)
+        claims, against, _ = _judge(case)
+        if not against:
+            found[purpose.name] = claims[0].basis
+    return found
+
+
 def effective_moves(policy: Policy, state: State, at: datetime) -> tuple[Moved, ...]:
     """Return the timed moves that have come due by *at* and may be made."""
     return _course(policy, state, at)[0]
@@ -161,17 +178,10 @@ def _course(policy: Policy, state: State, at: datetime) -> tuple[tuple[Moved, ..
     return course(policy.lifecycle, state, at, permitted)
 
 
-def _case(
-    policy: Policy, state: State, purpose: Purpose, request: Request, at: datetime, stage: str
-) -> Case:
-    born = state.about.get("born")
-    age = None if born is None else _ageing(born, at.date())[0]
-    if age is None and state.minor_until is not None and state.minor_until > at:
-        age = 0  # a minor once known stays one until of age, whatever becomes of the date of birth
+def _case(policy: Policy, state: State, purpose: Purpose, request: Request, at: datetime, stage: str) -> Case:
+    age = _age(state, at)
     plan = policy.plan(purpose, request.channel, state.about.get("region", ""), at, age)
-    return Case(
-        policy, state, purpose, request, at, stage, age, plan, state.consents.get(purpose.name)
-    )
+    return Case(policy, state, purpose, request, at, stage, age, plan, state.consents.get(purpose.name))
 
 
 def _judge(case: Case) -> tuple[list[Claim], tuple[Reason, ...], tuple[Reason, ...]]:
@@ -184,7 +194,8 @@ def _judge(case: Case) -> tuple[list[Claim], tuple[Reason, ...], tuple[Reason, .
         return [], (reason("policy.gap"),), ()
     claims = [_claim(case, groups[0])]  # nearly always the only one
     claims += [_claim(case, group) for group in groups[1:]] if len(groups) > 1 else ()
-    against, held = claims[0].against, () if claims[0].holds is None else (claims[0].holds,)
+    against = claims[0].against
+    held: tuple[Reason, ...] = () if claims[0].holds is None else (claims[0].holds,)
     if len(claims) > 1:
         against = _once(each for claim in claims for each in claim.against)
         held = _once(claim.holds for claim in claims if claim.holds is not None)
@@ -297,21 +308,20 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
 
 
 def _objections(case: Case, basis: Basis) -> list[Reason]:
-    last = _objection(case, basis)
+    last = _objection(case)
     if not last or last <= _agreed(case, basis):
         return []
     own = case.state.objections.get(case.purpose.name)
     return [reason("objection.direct_marketing" if case.purpose.marketing or own is None else "objection")]
 
 
-def _objection(case: Case, basis: Basis | None = None) -> int:
+def _objection(case: Case) -> int:
     """Return the entry of the last objection that reaches the purpose; 0: there is none."""
     objections = case.state.objections
     own = objections.get(case.purpose.name)
     last = 0 if own is None else own.index
-    # Art. 21(3): who objects to direct marketing objects to all of it, and to profiling for it,
-    # but for what rests on a consent of its own.
-    if basis is not CONSENT and (case.purpose.marketing or "targeted_ads" in case.purpose.processing):
+    # Art. 21(3): who objects to direct marketing objects to all of it, and to profiling for it.
+    if case.purpose.marketing or "targeted_ads" in case.purpose.processing:
         last = max([last, *(each.index for each in objections.values() if each.marketing)])
     return last
 
@@ -345,17 +355,21 @@ def _consent_fault(case: Case, consent: Consent, explicit: tuple[str, ...]) -> s
         return "consent.expired"
     if case.request.channel and consent.channels and case.request.channel not in consent.channels:
         return "consent.other_channel"
-    if consent.given_by == "subject" and _too_young(case):
+    if consent.given_by == "subject" and _too_young(case, consent.happened or consent.at):
         return "consent.guardian_needed"
     if any(word not in consent.explicit for word in explicit):
         return "consent.not_explicit"
     return ""
 
 
-def _too_young(case: Case) -> bool:
+def _too_young(case: Case, given: datetime | None = None) -> bool:
+    """Say whether the customer is too young to agree alone; so is who was it when the yes was *given*."""
     minimum = case.plan.consent_age
     if case.age is not None:
-        return case.age < minimum
+        if given is None or case.age < minimum:
+            return case.age < minimum
+        then = _age(case.state, given)
+        return then is not None and then < minimum
     return case.policy.controller.audience == "children" and minimum > 0
 
 
@@ -430,6 +444,17 @@ def _rights(case: Case, claims: list[Claim]) -> Rights:
     return Rights(firm, law, consent)
 
 
+def _age(state: State, at: datetime) -> int | None:
+    """Return the age in full years at *at*, if it is known.
+
+    A minor once known stays one until of age, whatever becomes of the date of birth.
+    """
+    born, minor = state.about.get("born"), state.minor_until
+    if minor is not None and minor > at and (born is None or of_age(born) < minor):
+        return 0
+    return None if born is None else _ageing(born, at.date())[0]
+
+
 @lru_cache(maxsize=4096)
 def _ageing(born: str, day: date) -> tuple[int, datetime | None]:
     """Return the age in full years that somebody has in every zone on *day*, and when it rises (UTC).
@@ -444,4 +469,4 @@ def _ageing(born: str, day: date) -> tuple[int, datetime | None]:
     return age, birthday(first, age + 1)
 
 
-__all__ = ["Case", "Claim", "decide", "effective_moves"]
+__all__ = ["Case", "Claim", "decide", "effective_moves", "standing"]

@@ -11,16 +11,16 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import UnknownName, UsageError
+from ..errors import UnknownName
 from ..model.state import BUILT_IN
-from ..regimes import Duty, Pack, Posture, Ruling, consent_age, covers, known_region, load_packs, packs_for
+from ..regimes import Duty, Pack, Posture, Ruling, consent_age, covers, load_packs, packs_for
 from ..regimes import Kind as PackKind
 from .decision import FULL, Grant, Kind, Reason
 from .document import read_file, read_mapping, read_text
 from .values import Basis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from os import PathLike
 
     from ..model.state import Clause
@@ -133,30 +133,30 @@ class Policy:
 
     def purpose(self, name: str) -> Purpose:
         """Return the purpose called *name*, or raise ``UnknownName`` with the nearest."""
-        found = self.purposes.get(name)
+        found = self.purposes.get(name) if isinstance(name, str) else None
         if found is None:
             raise UnknownName.among("purpose", name, self.purposes)
         return found
 
     def event(self, name: str) -> EventRule:
         """Return the event called *name*, or raise ``UnknownName`` with the nearest."""
-        found = self.events.get(name)
+        found = self.events.get(name) if isinstance(name, str) else None
         if found is None:
             raise UnknownName.among("event", name, self.events)
         return found
 
     def channel(self, name: str) -> Channel:
         """Return the channel called *name*, or raise ``UnknownName`` with the nearest."""
-        found = self.channels.get(name)
+        found = self.channels.get(name) if isinstance(name, str) else None
         if found is None:
             raise UnknownName.among("channel", name, self.channels)
         return found
 
-    def check_fields(self, names: Iterable[str]) -> None:
+    def check_fields(self, names: Collection[str]) -> None:
         """Raise ``UnknownName`` for the first of *names* that is no field."""
-        for name in names:
-            if name not in self._field_names:
-                raise UnknownName.among("field", name, self._field_names)
+        if not self._field_names.issuperset(names):
+            strange = next(name for name in names if name not in self._field_names)
+            raise UnknownName.among("field", strange, self._field_names)
 
     def listing(self, field: str) -> tuple[Purpose, ...]:
         """Return the purposes that list *field*."""
@@ -183,15 +183,12 @@ class Policy:
         return frozenset(move.without for move in self.lifecycle.moves if move.without)
 
     def special(self, field: str) -> bool:
-        """Say whether *field* is a special category (Art. 9(1) GDPR), by itself or by descent."""
+        """Say whether *field* is a special category (Art. 9(1) GDPR), by its category or by descent."""
         return field in self._special
 
     @cached_property
     def _special(self) -> frozenset[str]:
-        found = {name for name, field in self.fields.items() if field.special}
-        for _ in self.fields:
-            found |= {name for name, field in self.fields.items() if found.intersection(field.derived_from)}
-        return frozenset(found)
+        return frozenset(name for name, field in self.fields.items() if field.special)
 
     @cached_property
     def sights(self) -> Mapping[str, Mapping[str, Sight]]:
@@ -396,9 +393,3 @@ def _signals(packs: Iterable[Pack], purpose: Purpose, day: date) -> frozenset[st
         for signal in (pack.signal for pack in packs)
         if signal is not None and signal.binds(day) and not set(signal.rows).isdisjoint(purpose.processing)
     )
-
-
-def check_region(region: str) -> None:
-    """Raise ``UsageError`` unless *region* is ISO 3166-1 alpha-2 or ISO 3166-2."""
-    if not known_region(region):
-        raise UsageError("no ISO 3166 region", place="region", remedy="such as `DE` or `US-CA`")

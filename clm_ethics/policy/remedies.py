@@ -88,26 +88,33 @@ def _changes(policy: Policy, purpose: Purpose, state: State, request: Request, a
 def _consents(
     policy: Policy, purpose: Purpose, state: State, request: Request, at: datetime
 ) -> list[_Change]:
-    """Return the least consent that leaves nothing about consent to complain of, if there is one."""
+    """Return the least consent that leaves nothing about consent to complain of, else the most."""
     explicit = (*purpose.explicit, *purpose.processing)
+    granted = Granted(
+        at=at,
+        purpose=purpose.name,
+        clause=policy.clauses[purpose.name],
+        channels=(request.channel,) if request.channel else (),
+    )
     said = [
-        ("consent", "the customer agrees", "subject", ()),
-        ("consent.explicit", "the customer agrees explicitly", "subject", explicit),
-        ("consent.guardian", "a guardian agrees", "guardian", explicit),
+        _Change(Remedy("consent", "the customer agrees"), granted),
+        _Change(
+            Remedy("consent.explicit", "the customer agrees explicitly"), replace(granted, explicit=explicit)
+        ),
+        _Change(
+            Remedy("consent.guardian", "a guardian agrees"),
+            replace(granted, explicit=explicit, given_by="guardian"),
+        ),
     ]
-    for code, text, given_by, named in said:
-        granted = Granted(
-            at=at,
-            purpose=purpose.name,
-            clause=policy.clauses[purpose.name],
-            given_by=given_by,
-            explicit=named,
-            channels=(request.channel,) if request.channel else (),
-        )
-        answer = _decided(policy, fold([granted], state), request, at)
-        if not any(left.startswith("consent.") for left in answer.codes) or answer:
-            return [_Change(Remedy(code, text), granted)]
-    return []
+    if purpose.stages:  # a stage that is not the purpose's would hide what is wrong with the consent
+        state = replace(state, stage=purpose.stages[0], stage_since=None)
+    enough = (change for change in said if _suffices(policy, state, request, at, change))
+    return [next(enough, said[-1])]
+
+
+def _suffices(policy: Policy, state: State, request: Request, at: datetime, change: _Change) -> bool:
+    answer = _decided(policy, fold([change.event], state), request, at)
+    return not any(code.startswith("consent.") for code in answer.codes if not answer)
 
 
 def _asked_too_lately(purpose: Purpose, state: State, at: datetime) -> bool:

@@ -172,7 +172,7 @@ def _json(value: Any, depth: int = 0) -> Any:
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise TypeError
-        return {key: _json(each, depth + 1) for key, each in value.items()}
+        return {_json(key): _json(each, depth + 1) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_json(each, depth + 1) for each in value]
     if isinstance(value, datetime):

@@ -46,7 +46,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         lookup: the normaliser (email, phone, plain) by which ``find`` reaches it.
         source: the host's source that holds the value.
         derived_from: the fields that it was computed from.
-        special: a special category by its category (Art. 9(1) GDPR).
+        special: a special category (Art. 9(1) GDPR), by its category or by those it was computed from.
     """
 
     name: str

@@ -4,6 +4,7 @@ collected for something else (Art. 5(1)(b) GDPR), and not over (Art. 5(1)(e) GDP
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -11,19 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..model.state import Status
+from ..model.state import Consent, State, Status
 from ..model.times import NEVER
+from ..regimes import covers, known_region
 from .decision import FULL, Grant, Reason
+from .values import Basis
+from .policy import Sight
+from .values import Purpose
 from .words import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..model.state import Consent, Run, State
+    from ..model.state import Run
     from ..model.times import Duration
     from .decision import Request
-    from .policy import Policy, Sight
-    from .values import Keep, Purpose
+    from .policy import Policy
+    from .values import Keep
 
 
 class Visible(msgspec.Struct, frozen=True):
@@ -195,7 +198,15 @@ def _starts(keep: Keep, purpose: Purpose, state: State, collected: datetime) -> 
         if contract is None:
             return state.erased or collected  # no contract ever: the time runs from the collection
         return None if contract.open else contract.ended
-    # withdrawal: of a no, the first time that it was said; a later yes ends an objection
+    return _ended(purpose, state, collected)
+
+
+def _ended(purpose: Purpose, state: State, collected: datetime) -> datetime | None:
+    """Return when the purpose ended: with the first no that stands, or with a consent that ran out.
+
+    Who said neither yes nor no never agreed: the time runs from the collection, unless something
+    else carries the purpose. A later yes ends an objection.
+    """
     said = state.consents.get(purpose.name)
     objected = state.objections.get(purpose.name)
     agreed, noes = 0, []
@@ -205,7 +216,28 @@ def _starts(keep: Keep, purpose: Purpose, state: State, collected: datetime) -> 
         noes.append(said.since or said.at)
     if objected is not None and objected.index > agreed:
         noes.append(objected.since or objected.at)
-    return min(noes, default=None)
+    if noes:
+        return min(noes)
+    if _carried(purpose, state):
+        return None
+    return collected if said is None else said.until
+
+
+def _carried(purpose: Purpose, state: State) -> bool:
+    """Say whether a basis other than consent may carry the purpose for this customer."""
+    region = state.about.get("region", "")
+    bases = set(purpose.basis)
+    for under, more in purpose.basis_under.items():
+        if covers(under, region) or not known_region(under):  # a pack's name may be of any region
+            bases.update(more)
+    contract = state.contracts.get(purpose.name)
+    facts = {
+        Basis.CONSENT: False,
+        Basis.CONTRACT: contract is not None and bool(contract.open),
+        Basis.LEGITIMATE_INTEREST: bool(purpose.assessment),
+        Basis.SOFT_OPT_IN: purpose.name in state.informed,
+    }
+    return any(facts.get(basis, True) for basis in bases)
 
 
 @lru_cache(maxsize=8192)

@@ -127,11 +127,12 @@ async def perform_async(connection: AsyncConnection, statements: Sequence[Statem
 
 
 def _rows(cursor: psycopg.Cursor[Row]) -> list[Row]:
-    return cursor.fetchall() if cursor.description else []
+    # Not `description`: it describes each column anew, which costs as much as a fetch.
+    return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
 
 
 async def _rows_async(cursor: psycopg.AsyncCursor[Row]) -> list[Row]:
-    return await cursor.fetchall() if cursor.description else []
+    return await cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
 
 
 def alive(connection: Connection | AsyncConnection) -> None:

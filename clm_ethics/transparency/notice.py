@@ -84,7 +84,7 @@ def render(policy: Policy, purposes: tuple[str, ...], locale: str) -> Notice:
         policy.purpose(name)
     if not purposes or len(set(purposes)) < len(purposes):
         raise UsageError("a notice covers one purpose or several different ones", place="notice")
-    if locale not in policy.controller.locales:
+    if not isinstance(locale, str) or locale not in policy.controller.locales:
         declared = ", ".join(f"`{each}`" for each in policy.controller.locales)
         raise UsageError(f"no locale `{shorten(locale)}`", place="notice", remedy=f"declared are {declared}")
     return _renderer(policy)(tuple(purposes), locale)

@@ -20,6 +20,7 @@ from ..policy.typed import loaded
 from ..policy.visible import kept_until
 from ..policy.words import reason
 from ..transparency.story import History, Line, confidential
+from .checking import check_count, check_names
 from .common import check_actor, moved, on_customer, open_entry, peek
 from .views import View
 
@@ -37,13 +38,18 @@ MOST_LINES = 1000
 
 
 class _Seen(NamedTuple):
-    """What a read may open, taken from the book that it was decided on."""
+    """What a read may open, taken from the book that it was decided on; *stream*: whose it is, if anybody's."""
 
     decision: Decision
     sealer: Sealer | None
     cells: dict[str, list[Cell]]
     about: dict[str, str]
     state: State
+    stream: bytes = b""
+
+    def __repr__(self) -> str:
+        """Show the decision alone."""
+        return f"<read of {self.decision!r}>"
 
 
 def may(
@@ -67,10 +73,10 @@ def check_request(
 ) -> Request:
     """Return a checked request; unknown names raise at once, whoever the customer is."""
     policy.purpose(purpose)
-    wanted = None if fields is None else tuple(dict.fromkeys(fields))
+    wanted = None if fields is None else check_names(fields, f"fields of `{purpose}`")
     if wanted is not None:
         policy.check_fields(wanted)
-    if channel:
+    if channel is not None:
         policy.channel(channel)
     return Request(purpose, wanted, channel or "", actor=actor)
 
@@ -89,6 +95,8 @@ def read(
     request = check_request(setting.policy, purpose, fields, channel, by)
     seen = yield from _read(setting, ref, request, by)
     if not seen.decision:
+        if seen.stream:
+            queue_refusal(setting, seen.stream, "read", by, seen.decision, request.channel)
         return View(seen.decision, {}, seen.decision.withheld)
     values, withheld = _open(setting, seen)
     yield from _fetch(setting, seen, ref, values, withheld)
@@ -100,7 +108,6 @@ def _read(setting: Setting, ref: str, request: Request, by: str) -> Flow[_Seen]:
         book = yield from peek(setting, ref)
         seen = _look(setting, book, request)
         if not seen.decision:
-            _queue_refusal(setting, book, seen.decision, "read", by, request)
             return seen
         if not any(setting.policy.special(name) for name in seen.decision.fields):
             _queue_read(setting, book, seen.decision, request, by)
@@ -110,8 +117,6 @@ def _read(setting: Setting, ref: str, request: Request, by: str) -> Flow[_Seen]:
         seen = _look(setting, book, request)
         if seen.decision and book.sealer is not None:
             book.append(moved(setting, book, _entry(seen.decision, request, by, book)))
-        elif not seen.decision:
-            _queue_refusal(setting, book, seen.decision, "read", by, request)
         return seen
 
     return (yield from on_customer(setting, ref, tell, lambda: _nobody(setting, request)))
@@ -127,7 +132,7 @@ def _look(setting: Setting, book: Book, request: Request) -> _Seen:
     about = {name: book.state.about[name] for name in decision.fields if name in book.state.about}
     if "stage" in decision.fields:
         about["stage"] = decision.stage
-    return _Seen(decision, book.sealer, cells, about, book.state)
+    return _Seen(decision, book.sealer, cells, about, book.state, whose(book))
 
 
 def _nobody(setting: Setting, request: Request) -> _Seen:
@@ -157,30 +162,34 @@ def _entry(decision: Decision, request: Request, by: str, book: Book) -> Read:
 def _queue_read(setting: Setting, book: Book, decision: Decision, request: Request, by: str) -> None:
     said = _entry(decision, request, by, book)
     key = ("read", by, said.purpose, said.fields, said.policy, said.seen, said.channel)
-    setting.queue(book.stream, key, said, _one_more)
+    setting.queue(book.stream, key, said, one_more)
 
 
-def _queue_refusal(
-    setting: Setting, book: Book, decision: Decision, verb: str, by: str, request: Request
+def whose(book: Book) -> bytes:
+    """Return the stream of a book's customer; empty: it is nobody's."""
+    return b"" if book.head is None or not book.state.known else book.stream
+
+
+def queue_refusal(
+    setting: Setting, stream: bytes, verb: str, by: str, decision: Decision, channel: str
 ) -> None:
-    """A refusal is counted, not written at once: nobody can lock or grow a stream by asking."""
-    if book.head is None or not book.state.known:
-        return
-    code = decision.codes[0]
+    """Count a refusal: it is not written at once, so nobody can lock or grow a stream by asking."""
+    code, at = decision.codes[0], decision.at
     said = Refusal(
-        at=decision.at,
+        at=at,
         by=by,
         policy=decision.policy,
         verb=verb,
         purpose=decision.purpose,
         code=code,
-        channel=request.channel,
-        first=decision.at,
+        channel=channel,
+        first=at,
     )
-    setting.queue(book.stream, (verb, by, said.purpose, code, said.channel, said.policy), said, _one_more)
+    setting.queue(stream, (verb, by, said.purpose, code, channel, said.policy), said, one_more)
 
 
-def _one_more(old: Event, new: Event) -> Event:
+def one_more(old: Event, new: Event) -> Event:
+    """Return two equal questions as one, counted."""
     if isinstance(old, (Read, Refusal)) and isinstance(new, (Read, Refusal)):
         return replace(old, at=new.at, count=old.count + new.count)
     return new
@@ -202,7 +211,8 @@ def _open(setting: Setting, seen: _Seen) -> tuple[dict[str, Any], dict[str, Reas
         if field.type == "list":
             values[name] = coarse(tuple(_item(each) for each in opened), grant)
         elif opened:
-            values[name] = coarse(loaded(field, opened[-1].value), grant)
+            value = loaded(field, opened[-1].value)
+            values[name] = coarse(value, grant) if grant.precision else value
         else:
             withheld[name] = reason("field.absent")
     return values, withheld
@@ -258,13 +268,15 @@ def _fetch(
 
 def history(setting: Setting, ref: str, *, after: int | None = None, limit: int = 200) -> Flow[History]:
     """Tell the customer's story from entry *after* on, in plain words and without values."""
+    check_count(after or 0, "after", "history(after=)", 0)
+    check_count(limit, "a limit", "history(limit=)", 1)
     book = yield from peek(setting, ref)
     if setting.shared.queued.get(book.stream):
         yield from effects.submit(Job(book.stream, lambda _: None, flush=True))
         book = yield from peek(setting, ref)
     lines: list[Line] = []
     position = after or 0
-    most = max(1, min(limit, MOST_LINES))
+    most = min(limit, MOST_LINES)
     while len(lines) < most and book.head is not None:
         page = yield from effects.entries(book.stream, position, most - len(lines))
         if not page:

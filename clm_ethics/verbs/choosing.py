@@ -8,12 +8,14 @@ import attrs
 
 from ..errors import UsageError
 from ..ethics import Level, Offer, Pick, pick
-from ..flows.book import open_cell
+from ..ethics.words import reason
+from ..flows.book import StateFull, open_cell
 from ..flows.setting import NOBODY
 from ..model.events import Cancelled, Chosen, Refusal, Sent
 from ..policy import Request, decide
 from ..policy.typed import loaded
-from .asking import _one_more, check_request
+from .asking import check_request, one_more, whose
+from .checking import check_several
 from .common import Repeated, check_actor, key_bytes, moved, need_living, on_customer, past_entry, repeated
 
 if TYPE_CHECKING:
@@ -35,6 +37,11 @@ class _Told(NamedTuple):
     pick: Pick
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
     to: Any
+    stream: bytes = b""
+
+    def __repr__(self) -> str:
+        """Show what was chosen, and no address."""
+        return f"<choice of {self.pick!r}>"
 
 
 def choose(
@@ -50,8 +57,10 @@ def choose(
     by = check_actor(by, setting.acting, "choose")
     policy = setting.policy
     policy.channel(channel)
-    listed = tuple(offers)
+    listed = check_several(offers, "offers", "choose")
     for offer in listed:
+        if not isinstance(offer, Offer):
+            raise UsageError("what is offered is no Offer", place="choose", remedy="Offer(name, purpose=...)")
         check_request(policy, offer.purpose, sorted(offer.fields), channel)
 
     def tell(book: Book) -> _Told | Repeated:
@@ -69,8 +78,7 @@ def choose(
             actor=by,
         )
         if not found or found.offer is None:
-            _queue(setting, book, found, listed, channel, by)
-            return _Told(found, 0, None)
+            return _Told(found, 0, None, whose(book))
         event = Chosen(
             at=book.now(),
             by=by,
@@ -91,9 +99,15 @@ def choose(
     def nobody() -> _Told:
         return _Told(pick(policy, NOBODY, listed, channel=channel, at=setting.clock()), 0, None)
 
-    told = yield from on_customer(setting, ref, tell, nobody)
+    try:
+        told = yield from on_customer(setting, ref, tell, nobody)
+    except StateFull:  # a contact that cannot be remembered is not made
+        against = {offer.name: (reason("customer.full"),) for offer in listed}
+        return Reserved(pick=Pick(channel=channel, withheld=against, since=setting.clock()), index=0)
     if isinstance(told, Repeated):
         return (yield from _again(setting, ref, told.index, listed, channel, by))
+    if told.stream:
+        _queue(setting, told, listed, channel, by)
     return Reserved(pick=told.pick, index=told.index, to=told.to)
 
 
@@ -117,23 +131,22 @@ def _address(setting: Setting, book: Book, channel: str, found: Pick) -> Any:
     return loaded(setting.policy.fields[address], open_cell(book.sealer, address, cells[-1]).value)
 
 
-def _queue(setting: Setting, book: Book, found: Pick, offers: Sequence[Offer], channel: str, by: str) -> None:
-    if book.head is None or not book.state.known:
-        return
+def _queue(setting: Setting, told: _Told, offers: Sequence[Offer], channel: str, by: str) -> None:
+    at = setting.clock()
     for offer in offers:
-        reasons = found.withheld.get(offer.name, ())
+        reasons = told.pick.withheld.get(offer.name, ())
         code = reasons[0].code if reasons else "none"
         said = Refusal(
-            at=book.now(),
+            at=at,
             by=by,
             policy=setting.policy.hash,
             verb="choose",
             purpose=offer.purpose,
             code=code,
             channel=channel,
-            first=book.now(),
+            first=at,
         )
-        setting.queue(book.stream, ("choose", by, offer.purpose, code, channel), said, _one_more)
+        setting.queue(told.stream, ("choose", by, offer.purpose, code, channel), said, one_more)
 
 
 def _again(

@@ -8,6 +8,7 @@ from ..errors import UnknownName, UsageError, ValueRefused
 from ..model.events import Collected
 from ..model.state import BUILT_IN, Status
 from ..policy import Request, decide
+from ..policy.decide import standing
 from ..policy.typed import MOST_LIST, built_in, size, stored, stored_item
 from ..policy.values import Basis
 from ..transparency.notice import purposes_of
@@ -152,15 +153,22 @@ def announced(
     policy: Policy, state: State, field: str, told: set[str], at: datetime, *, event: bool
 ) -> tuple[str, ...]:
     """Purpose limitation, at its source: for whom the value is collected (Art. 5(1)(b), 13 GDPR)."""
-    purposes = set(told)
-    for purpose in policy.listing(field):
-        consent = state.consents.get(purpose.name)
-        stands = consent is not None and consent.status is Status.GRANTED
-        if (event or stands) and purpose.name not in purposes:
-            answer = decide(policy, state, Request(purpose.name, ()), at)
-            if answer and (event or answer.basis == Basis.CONSENT.value):
-                purposes.add(purpose.name)
-    return tuple(sorted(purposes))
+    asked = [
+        each
+        for each in policy.listing(field)
+        if each.name not in told and _may_stand(policy, state, each, event=event)
+    ]
+    allowed = standing(policy, state, asked, at)
+    return tuple(
+        sorted(told.union(name for name, basis in allowed.items() if event or basis is Basis.CONSENT))
+    )
+
+
+def _may_stand(policy: Policy, state: State, purpose: Purpose, *, event: bool) -> bool:
+    """Say whether it is worth asking: without a yes a consent does not stand."""
+    consent = state.consents.get(purpose.name)
+    stands = consent is not None and consent.status is Status.GRANTED
+    return stands or (event and purpose.name not in policy.only_by_consent)
 
 
 def _room(setting: Setting, book: Book, name: str, item: dict[str, Any]) -> int:
@@ -171,7 +179,7 @@ def _room(setting: Setting, book: Book, name: str, item: dict[str, Any]) -> int:
     sizes = [len(cell.sealed) for cell in cells]
     while drop < len(cells) and sum(sizes[drop:]) + size(item) > MOST_LIST:
         drop += 1
-    if drop and any(Basis.LEGAL_OBLIGATION in purpose.basis for purpose in setting.policy.listing(name)):
+    if drop and any(Basis.LEGAL_OBLIGATION in purpose.all_bases for purpose in setting.policy.listing(name)):
         raise ValueRefused(
             f"the list is full, and a law needs every item ({field.max} at most)",
             place=f"field `{name}`",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from ..errors import Denied, KeyReused, StorageCorrupt, UnknownCustomer, UsageError
+from ..errors import Denied, KeyReused, StorageCorrupt, UnknownCustomer, UsageError, ValueRefused
 from ..flows import KEYS, act, effects, look, streams
 from ..flows.book import Book, Written
 from ..flows.setting import NOBODY
@@ -17,10 +17,12 @@ from ..ledger import record as codec
 from ..lifecycle import on_event
 from ..model.events import Event, from_record
 from ..model.fold import KEY_RECORD
-from ..model.times import aware
+from ..model.times import EPOCH, aware
+from ..policy import Request, decide
 from ..policy.decide import effective_moves
 from ..policy.decision import Decision, Reason, Verdict
 from ..vault.normalise import normalise
+from .checking import check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,22 +54,22 @@ class _Stale(Exception):
 def check_actor(by: str | None, acting: str | None, verb: str) -> str:
     """Return the actor: ``by=``, or the steward's default; ``UsageError`` without either."""
     actor = by if by is not None else acting
-    if not actor or not isinstance(actor, str) or len(actor) > LONGEST_REF:
+    if not actor:
         raise UsageError(
             "no actor",
             place=verb,
             remedy="pass by=..., or use steward.acting(...): who does it stands in the ledger",
         )
-    return sys.intern(actor)
+    # A plain str, also of a member of an enumeration.
+    return sys.intern(str.__str__(check_text(actor, "an actor", f"{verb}(by=)", LONGEST_REF)))
 
 
 def check_ref(ref: object) -> str:
     """Return the host's reference, or raise ``UsageError``; the reference itself is not shown."""
-    if not isinstance(ref, str) or not ref.strip() or len(ref) > LONGEST_REF:
-        raise UsageError(
-            "a customer reference is a text of 1 to 512 characters", place="customer", remedy="pass str(id)"
-        )
-    return ref
+    text = check_text(ref, "a customer reference", "customer", LONGEST_REF)
+    if not text.strip():
+        raise UsageError("a customer reference is not empty", place="customer", remedy="pass str(id)")
+    return text
 
 
 def check_happened(at: datetime | None, now: datetime, verb: str) -> datetime | None:
@@ -75,6 +77,8 @@ def check_happened(at: datetime | None, now: datetime, verb: str) -> datetime | 
     if at is None:
         return None
     happened = aware(at, f"{verb}(at=)")
+    if happened < EPOCH:
+        raise UsageError("a time before 1970", place=f"{verb}(at=)", remedy="pass when it happened")
     if happened > now + CLOCK_SLACK:
         raise UsageError("it has not happened yet", place=f"{verb}(at=)", remedy="record it when it has")
     return happened
@@ -83,13 +87,22 @@ def check_happened(at: datetime | None, now: datetime, verb: str) -> datetime | 
 def token_of(setting: Setting, field: str, text: str) -> bytes:
     """Return the look-up token of *text* in *field*: the reference, or a look-up field."""
     kind = "plain" if field == REF else setting.policy.fields[field].lookup
-    return setting.tenant_keys.token(field, normalise(kind, text))
+    return setting.tenant_keys.token(field, _normal(kind, field, text))
 
 
 def tombstone_of(setting: Setting, field: str, text: str) -> bytes:
     """Return the token under which the erasure register knows *text* of *field*."""
     kind = "plain" if field == REF else setting.policy.fields[field].lookup
-    return setting.tenant_keys.tombstone(field, normalise(kind, text))
+    return setting.tenant_keys.tombstone(field, _normal(kind, field, text))
+
+
+def _normal(kind: str, field: str, text: str) -> str:
+    try:
+        return normalise(kind, text)
+    except ValueRefused as error:
+        raise ValueRefused(
+            error.what, place=f"field `{field}`", remedy=error.remedy or "pass the text as people write it"
+        ) from None
 
 
 class Tombstone(msgspec.Struct, frozen=True, array_like=True):
@@ -214,6 +227,13 @@ def need_living(book: Book, verb: str) -> None:
         raise unknown()
 
 
+def need_current(setting: Setting, book: Book, verb: str) -> None:
+    """Raise ``Denied`` if a backup was restored from before a no: what it says must not be built upon."""
+    if book.state.restored:
+        purpose = next(iter(setting.policy.purposes))
+        raise Denied(decide(setting.policy, book.state, Request(purpose, ()), book.now()), place=verb)
+
+
 def moved(setting: Setting, book: Book, event: E, *, on: str = "") -> E:
     """Return *event* with the changes of stage that have come due, and the one that *on* brings."""
     policy = setting.policy
@@ -229,8 +249,7 @@ def key_bytes(book: Book, scope: str, key: str | None, content: Any) -> bytes:
     """Return the sixteen bytes that stand for an idempotency key and its content, or nothing."""
     if key is None:
         return b""
-    if not isinstance(key, str) or not key or len(key) > LONGEST_REF:
-        raise UsageError("an idempotency key is a text of 1 to 512 characters", place=f"{scope}(key=)")
+    check_text(key, "an idempotency key", f"{scope}(key=)", LONGEST_REF)
     sealer = book.need_sealer()
     said = msgspec.json.encode(content, order="sorted")
     return sealer.mac(f"key\n{scope}\n{key}".encode())[:8] + sealer.mac(b"content\n" + said)[:8]

@@ -25,6 +25,7 @@ from ..policy.decide import too_young
 from ..policy.policy import FIRM
 from ..policy.values import Basis
 from ..policy.words import reason
+from .checking import check_names, check_text
 from .collecting import check_shown
 from .common import (
     Past,
@@ -34,6 +35,7 @@ from .common import (
     key_bytes,
     locate,
     moved,
+    need_current,
     need_living,
     on_customer,
     past_entry,
@@ -41,7 +43,7 @@ from .common import (
     written_past,
 )
 from .common import refuse as refusal
-from .flooring import raise_floor
+from .flooring import once_said, raise_floor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,8 +55,10 @@ if TYPE_CHECKING:
 
 GIVEN_BY = ("subject", "guardian")
 """Who may say yes."""
-LONGEST_TEXT = 500
-"""Most characters of a ground, a reason or a piece of evidence."""
+LONGEST_REASON = 500
+"""Most characters of a reason, which stands in the state."""
+LONGEST_QUOTE = 1 << 16
+"""Most characters of a ground or a piece of evidence, of which a hash is kept."""
 
 
 class _Done(NamedTuple):
@@ -82,6 +86,8 @@ def grant(
     wanted = policy.purpose(purpose)
     now = setting.clock()
     happened = check_happened(at, now, "grant")
+    if evidence is not None:
+        check_text(evidence, "evidence", "grant(evidence=)", LONGEST_QUOTE, least=0)
     named, on = _check_grant(policy, wanted, shown, explicit, channels, given_by)
     content = [purpose, shown, named, on, given_by, evidence]
 
@@ -142,7 +148,7 @@ def _check_grant(
         )
     if given_by not in GIVEN_BY:
         raise UsageError("a yes comes from the subject or a guardian", place="grant(given_by=)")
-    named = tuple(sorted(set(explicit)))
+    named = tuple(sorted(check_names(explicit, "grant(explicit=)")))
     for name in named:
         if name not in purpose.explicit and name not in purpose.processing:
             raise UsageError(
@@ -150,7 +156,7 @@ def _check_grant(
                 place="grant(explicit=)",
                 remedy="the policy names such fields under `explicit`",
             )
-    on = tuple(sorted(set(channels)))
+    on = tuple(sorted(check_names(channels, "grant(channels=)")))
     for name in on:
         policy.channel(name)
         if name not in purpose.channels:
@@ -217,6 +223,8 @@ def object_to(
     """
     by = check_actor(by, setting.acting, "object_to")
     wanted = setting.policy.purpose(purpose)
+    if ground is not None:
+        check_text(ground, "a ground", "object_to(ground=)", LONGEST_QUOTE, least=0)
     said: Event = _objected(setting, wanted, by)
     if wanted.all_bases - FIRM == {Basis.CONSENT} and not wanted.marketing:
         said = Withdrawn(at=setting.clock(), by=by, purpose=purpose)  # what is objected to is a consent
@@ -253,7 +261,7 @@ def _no(
         return done._replace(effect=_effect(setting, book, purpose))
 
     receipt = yield from _receipt(setting, ref, kind, tell)
-    yield from raise_floor(setting, ref, receipt.index)
+    yield from once_said(raise_floor(setting, ref, receipt.index))
     return receipt
 
 
@@ -296,8 +304,7 @@ def restrict(
 ) -> Flow[Receipt]:
     """Restrict the processing (Art. 18 GDPR); the reason is kept in the sealed state alone."""
     by = check_actor(by, setting.acting, "restrict")
-    if not isinstance(reason, str) or not reason or len(reason) > LONGEST_TEXT:
-        raise UsageError(f"a reason is a text of 1 to {LONGEST_TEXT} characters", place="restrict(reason=)")
+    check_text(reason, "a reason", "restrict(reason=)", LONGEST_REASON)
     happened = check_happened(at, setting.clock(), "restrict")
 
     def tell(book: Book) -> _Done | Repeated:
@@ -313,7 +320,7 @@ def restrict(
         return _append(setting, book, event, Effect(holds=True, text=text))
 
     receipt = yield from _receipt(setting, ref, "restricted", tell)
-    yield from raise_floor(setting, ref, receipt.index, care=True)
+    yield from once_said(raise_floor(setting, ref, receipt.index, care=True))
     return receipt
 
 
@@ -326,6 +333,7 @@ def lift_restriction(
 
     def tell(book: Book) -> _Done | Repeated:
         need_living(book, "lift_restriction")
+        need_current(setting, book, "lift_restriction")
         mine = key_bytes(book, "lift_restriction", key, [])
         before = repeated(book, mine, "lift_restriction")
         if before is not None:
@@ -349,10 +357,10 @@ def _receipt(setting: Setting, ref: str, kind: str, tell: Callable[[Book], Any])
     """Run *tell*, and sign a receipt of its entry: the new one, or the one it repeats."""
     done = yield from on_customer(setting, ref, tell)
     if isinstance(done, Repeated):
-        stream, past = yield from past_entry(setting, ref, done.index)
+        stream, past = yield from once_said(past_entry(setting, ref, done.index))
         effect = Effect(holds=True, text="it was said before")
     else:
-        found, _ = yield from locate(setting, ref)
+        found, _ = yield from once_said(locate(setting, ref))
         stream, past, effect = found or b"", done.past, done.effect
     return make_receipt(
         kind,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from ..errors import Busy, LedgerError, StorageCorrupt
+from ..errors import Busy, LedgerError, StorageCorrupt, StorageUnavailable
 from ..flows import DATA, KEYS, Book, effects, look, streams
 from ..ledger import record as codec
 from ..ledger.receipt import Certificate, make_certificate
@@ -79,9 +79,15 @@ def erase(setting: Setting, ref: str, *, by: str | None = None) -> Flow[Certific
     if not book.state.known:
         raise unknown()
     check_whose(setting, book, ref)
-    if book.state.erased is None:
-        yield from _register(setting, book, ref)
-    return (yield from _finish(setting, stream, ref, by))
+    try:
+        if book.state.erased is None:
+            yield from _register(setting, book, ref)
+        return (yield from _finish(setting, stream, ref, by))
+    except StorageUnavailable as error:
+        # Each step may be the last that was made: only erasing again can tell.
+        raise StorageUnavailable(
+            error.what, written=None, place=error.place, remedy=f"{error.remedy}; erase again: it resumes"
+        ) from error
 
 
 def _register(setting: Setting, book: Book, ref: str) -> Flow[None]:
@@ -303,7 +309,7 @@ def scrub(setting: Setting) -> Flow[tuple[str, ...]]:
         notes.append("backups that contain the keys keep the customer's key until they are destroyed")
     for each in setting.shared.scrubs:
         notes += yield from effects.call(each)
-    return tuple(str(note) for note in notes)
+    return tuple(dict.fromkeys(str(note) for note in notes))  # data and keys may say the same
 
 
 def certify(

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..flows import act, effects
+from ..flows import Job, effects
 from ..model.events import Read
 from ..policy import Request, decide
 from ..storage.contract import FIRST
-from .asking import _queue_refusal
+from .asking import queue_refusal
 from .common import REF, check_actor, moved, token_of
 
 if TYPE_CHECKING:
     from ..flows import Book, Flow, Setting
+    from ..policy import Decision
 
 PAGE = 100
 """Customers of one page."""
@@ -46,9 +47,16 @@ def find(
         if not page:
             return tuple(sorted(refs))
         after = page[-1]
-        for stream in dict.fromkeys(stream for _, stream in page):
-            ref = yield from act(stream, lambda book: _read(setting, book, request, token))
-            refs += [] if ref is None else [ref]
+        jobs = [
+            Job(stream, lambda book: _read(setting, book, request, token))
+            for stream in dict.fromkeys(stream for _, stream in page)
+        ]
+        yield from effects.submit_all(jobs)  # the reads of a page share one commit
+        for job in jobs:
+            if isinstance(job.result, str):
+                refs.append(job.result)
+            elif job.result is not None:
+                queue_refusal(setting, job.stream, "find", by, job.result, request.channel)
 
 
 def _holds(setting: Setting, book: Book, field: str, token: bytes) -> bool:
@@ -56,16 +64,15 @@ def _holds(setting: Setting, book: Book, field: str, token: bytes) -> bool:
     return any(token_of(setting, field, each.value) == token for each in book.values(field))
 
 
-def _read(setting: Setting, book: Book, request: Request, token: bytes) -> str | None:
-    """Decide on the customer behind a mark; return the reference if it may be told."""
+def _read(setting: Setting, book: Book, request: Request, token: bytes) -> str | Decision | None:
+    """Decide on the customer behind a mark; return the reference if it may be told, else the refusal."""
     field, by = (request.fields or ("",))[0], request.actor or ""
     ref = book.state.about.get(REF)
     if ref is None or book.sealer is None or not _holds(setting, book, field, token):
         return None
     answer = decide(setting.policy, book.state, request, book.now())
     if not answer or field not in answer.fields:
-        _queue_refusal(setting, book, answer, "find", by, request)
-        return None
+        return answer
     said = Read(
         at=answer.at,
         by=by,

@@ -9,9 +9,9 @@ no again to everything, and has restricted what must not be used unasked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from ..errors import Busy
+from ..errors import Busy, StorageUnavailable
 from ..flows import KEYS, effects, streams
 from ..storage.contract import Mark, Write
 from .common import locate
@@ -19,6 +19,8 @@ from .common import locate
 if TYPE_CHECKING:
     from ..flows import Flow, Setting
     from ..storage.contract import Head
+
+T = TypeVar("T")
 
 ATTEMPTS = 12
 """How often the key head is tried."""
@@ -39,6 +41,19 @@ class Floor(NamedTuple):
     length: int
     stream: bytes
     care: int
+
+
+def once_said(flow: Flow[T]) -> Flow[T]:
+    """Go on with *flow* after the commit of what was said: whatever fails now, it has been written."""
+    try:
+        return (yield from flow)
+    except (StorageUnavailable, Busy) as error:
+        raise StorageUnavailable(
+            f"it stands in the ledger, but the keys do not know of it yet ({error.what})",
+            written=True,
+            place="floor",
+            remedy="say it again, so that a restored backup cannot undo it",
+        ) from error
 
 
 def raise_floor(setting: Setting, ref: str, length: int, *, care: bool = False) -> Flow[None]:

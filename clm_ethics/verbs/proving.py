@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import LedgerError, NoteError, ProofError, StorageCorrupt
+from ..errors import LedgerError, NoteError, ProofError, StorageCorrupt, UsageError
 from ..flows import effects, streams
 from ..ledger import record as codec
 from ..ledger.merkle import inclusion_proof, leaf_hash
 from ..ledger.proof import make_proof
+from ..ledger.receipt import Receipt
 from .sealing import MOST_GENERATIONS, Leaf, load_remembered, origin_of, read_leaf, read_log_state
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from ..flows import Flow, Setting
     from ..ledger.proof import Proof
-    from ..ledger.receipt import Receipt
 
 PAGE = 1000
 """Entries of one page."""
@@ -37,6 +37,8 @@ def prove(setting: Setting, receipt: Receipt) -> Flow[Proof]:
     Raises:
         LedgerError: its entry is not sealed yet, or is not in this ledger.
     """
+    if not isinstance(receipt, Receipt):
+        raise UsageError("no receipt", place="prove", remedy="pass what grant, withdraw, erase ... returned")
     yield from _check_here(receipt)
     remembered = yield from load_remembered(setting)
     # One more than is remembered: a notary may have crashed before it could remember its new log.

@@ -22,7 +22,7 @@ from ..ledger.merkle import Frontier, leaf_hash
 from ..ledger.note import checkpoint_text, open_note, parse_checkpoint, parse_vkey, sign_note
 from ..ledger.proof import leaf, leaf_salt
 from ..ledger.strict import base64
-from ..model.times import micros
+from ..model.times import instant, micros
 from ..storage.contract import FIRST, MAX_INT, Entry, Head, Write, check_token
 
 if TYPE_CHECKING:
@@ -377,13 +377,18 @@ def _read_remembered(head: Head | None) -> Remembered:
     if head is None:
         return Remembered()
     try:
-        return _remembered.decode(head.state or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = _remembered.decode(head.state or b"")
+        instant(found.at)
+        possible = 0 <= found.generation <= MOST_GENERATIONS and found.generation == len(found.previous)
+    except (msgspec.DecodeError, ValueError, OverflowError):
+        possible = False
+    if not possible:
         raise StorageCorrupt(
             "what is remembered of the log beside the keys cannot be read",
             place="keys",
             remedy="restore the keys from a backup",
-        ) from None
+        )
+    return found
 
 
 def acknowledge(setting: Setting, by: str) -> Flow[int]:

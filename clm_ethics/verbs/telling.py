@@ -21,9 +21,18 @@ from .collecting import (
     may_collect,
     remark_lookups,
 )
-from .common import check_actor, check_happened, key_bytes, moved, need_living, on_customer, repeated
+from .common import (
+    check_actor,
+    check_happened,
+    key_bytes,
+    moved,
+    need_current,
+    need_living,
+    on_customer,
+    repeated,
+)
 from .enrolling import contract_key
-from .flooring import raise_floor
+from .flooring import once_said, raise_floor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -196,6 +205,7 @@ def correct(
 
     def tell(book: Book) -> Noted:
         need_living(book, "correct")
+        need_current(setting, book, "correct")
         mine = key_bytes(book, "correct", key, content)
         before = repeated(book, mine, "correct")
         if before is not None:
@@ -210,7 +220,7 @@ def correct(
 
     noted = yield from on_customer(setting, ref, tell)
     # A restored backup must not bring a wrong value back as if it were right.
-    yield from raise_floor(setting, ref, noted.index, care=True)
+    yield from once_said(raise_floor(setting, ref, noted.index, care=True))
     return noted
 
 

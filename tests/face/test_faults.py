@@ -335,7 +335,8 @@ def test_an_erasure_that_met_a_fault_is_resumed_by_after_restore(fault, forever,
                 break
         else:
             pytest.fail("it never came to its end")
-    assert {False, True} == set(ends)
+    assert any(ends)
+    assert (fault is Fault.CONFLICT and not forever) or not all(ends)
 
 
 def resume_once(world: World, *, in_keys: bool, ends: list[bool]) -> bool:

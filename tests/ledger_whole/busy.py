@@ -52,9 +52,11 @@ def main(folder: str, seed: str) -> None:
         verb = random.choice(list(WHAT))
         ref = f"c-{random.randrange(number // 40 + 3)}"
         shop.clock.move(seconds=random.random() * 100)
+        what = random.choice(WHAT[verb])
+        say("tries", verb, ref, what)
         with suppress(ClmError):
-            step(shop, verb, ref, what := random.choice(WHAT[verb]))
-            say(verb, ref, what)
+            step(shop, verb, ref, what)
+            say("did", verb, ref, what)
 
 
 if __name__ == "__main__":

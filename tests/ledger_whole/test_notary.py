@@ -63,7 +63,7 @@ def drive(shop, flows, choices):
 @settings(max_examples=40)
 @given(st.integers(0, 1 << 30), st.integers(2, 4))
 def test_notaries_that_take_turns_in_any_order_keep_one_log(seed, count):
-    """However the calls of several notaries fall between each other, one log comes out, and it is whole."""
+    """However the calls of several notaries fall between each other, one whole log comes out."""
     shop = filled()
     random = Random(seed)
     settled = [sealing.seal(shop.steward._setting) for _ in range(count)]
@@ -123,7 +123,7 @@ def sealed_with(meets):
 @pytest.mark.parametrize("fault", list(Fault), ids=lambda each: each.value)
 @pytest.mark.parametrize("forever", [False, True], ids=["once", "from-then-on"])
 def test_a_notary_that_meets_a_fault_anywhere_loses_nothing(fault, forever):
-    """At worst a leaf is there twice: no mark is lost, the ledger verifies, and the next seal completes it."""
+    """At worst a leaf is there twice: no mark is lost, and the next seal completes it."""
     _, calls, _ = sealed_with(None)
     # The calls over the 256 marks are alike: of those in the middle some are tried.
     for call in sorted({*range(1, 12), *range(12, calls - 12, 19), *range(calls - 12, calls + 1)}):
@@ -257,7 +257,7 @@ class TestARestoredBackup:
         assert before == Tamper(shop.data).read(streams.log_stream("main"))
 
     def test_stays_a_fault_until_somebody_acknowledges_it(self):
-        """The old log's loss is named with its remedy; after_restore() makes it a remark, with who said so."""
+        """The old log's loss is named with its remedy; after_restore() makes it a remark."""
         shop, _ = self.restored()
         shop.steward.seal()
 

@@ -200,7 +200,7 @@ def test_the_certificate_of_an_erasure_is_proven():
 
 
 def test_proofs_over_several_logs():
-    """After a restored backup what the old log holds is proven by its key, what came later by the new one's."""
+    """After a restored backup the old log's key proves what it holds, the new one's what came later."""
     shop = Shop(kept=MemoryStorage())
     shop.enroll("c-1")
     shop.enroll("c-2")

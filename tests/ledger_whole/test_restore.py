@@ -175,7 +175,7 @@ class TestTheFloor:
         assert {FaultKind.TRUNCATED} == {each.kind for each in shop.steward.ledger.verify().faults}
 
     def test_a_restored_customer_does_not_grow_out_of_it(self):
-        """However many refused questions and further noes lengthen the stream, the lost no is not forgotten."""
+        """However many refused questions and noes lengthen the stream, the lost no is not forgotten."""
         shop = split()
         ana = shop.enroll("c-1", email="ana@x.example")
         shop.yes("c-1", "tips")
@@ -253,7 +253,7 @@ class TestTheFloor:
             assert not shop.steward.customer("c-1").may("tips")
 
     def test_a_customer_whom_the_backup_does_not_hold_is_acknowledged(self):
-        """Who came after the backup and said no is missed by verify until after_restore, and told from then on."""
+        """Who came after the backup and said no is missed by verify until after_restore notes it."""
         shop = split()
         copy = Tamper(shop.data).copy()
         shop.enroll("c-1", email="ana@x.example")
@@ -383,7 +383,7 @@ class TestErasedAgain:
         assert not Tamper(shop.kept).has(streams.key_stream(stream))
 
     def test_a_source_that_was_not_told_stays_pending(self):
-        """after_restore knows no reference, so it does not claim what it could not do; erasing again does it."""
+        """after_restore knows no reference and claims nothing that it could not do; erasing again does it."""
         told = []
 
         class Till:

@@ -279,6 +279,37 @@ def test_an_erased_head_must_say_what_its_entries_say():
     assert {FaultKind.ALTERED} == kinds(shop.steward.ledger.verify())
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["a-law-keeps-something", "nothing-left"])
+def test_every_bit_of_an_erased_head_counts(kept):
+    """Whichever bit of the state of an erased customer is flipped, verify names the customer."""
+    shop, tamper = two()
+    stream = stream_of(tamper, shop, "c-1")
+    if kept:
+        shop.order("c-1")
+    shop.steward.customer("c-1").erase()
+    erased = tamper.read(stream)
+    for bit in range(0, 8 * len(erased.head.state), 7 if kept else 1):
+        tamper.flip(stream, "state", bit=bit)
+        assert stream in {fault.stream for fault in shop.steward.ledger.verify().faults}
+        tamper.write(stream, erased)
+
+
+def test_noise_in_what_the_keys_remember_of_the_log_is_named():
+    """Impossible sizes, times and generations are a named error, not a crash."""
+    shop, tamper = two()
+    shop.steward.seal()
+    name = streams.checkpoint_stream("main")
+    stored = tamper.read(name)
+    for place, value in ((0, 1 << 40), (0, -1), (0, 3), (4, 1 << 62), (4, "x"), (5, [b"x"])):
+        state = msgspec.msgpack.decode(stored.head.state)
+        state[place] = value
+        head = stored.head._replace(state=msgspec.msgpack.encode(state))
+        tamper.write(name, stored._replace(head=head))
+        for ask in (shop.steward.ledger.verify, shop.steward.seal, shop.steward.sweep):
+            with pytest.raises(StorageCorrupt):
+                ask()
+
+
 def test_a_customer_whom_an_altered_copy_keeps_from_opening_does_not_hide_others():
     """One altered customer is named, and the rest is checked all the same."""
     shop, tamper = two()

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from clm_ethics.model import AnyEvent, Enrolled, Event, Forgotten, Granted, Moved, Put, Restricted
 from clm_ethics.model.events import IN_CLEAR, NO, Telling, from_record, recorded
-from tests.strategies import lives, policies
+from tests.policy.people import SHOP
+from tests.strategies import lives
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 SECRET = st.text(st.characters(codec="ascii", categories=["L"]), min_size=12, max_size=20).map("zq{}".format)
@@ -29,14 +30,14 @@ def bare(event: Event) -> Event:
 @given(st.data())
 def test_a_record_comes_back_as_the_event(data):
     """What was written is read back, but for the built-in values and the reason of a restriction."""
-    for event in data.draw(lives(data.draw(policies()), most=10)):
+    for event in data.draw(lives(SHOP, most=10)):
         assert bare(event) == from_record(recorded(event))
 
 
 @given(st.data())
 def test_a_record_is_canonical(data):
     """JSON with sorted keys: the same event has one record, and reading it changes nothing."""
-    for event in data.draw(lives(data.draw(policies()), most=10)):
+    for event in data.draw(lives(SHOP, most=10)):
         record = recorded(event)
 
         assert json.dumps(json.loads(record), sort_keys=True, separators=(",", ":"), ensure_ascii=False) == (
@@ -76,13 +77,23 @@ def test_the_kind_is_the_name_of_the_class():
 
 
 def _least(kind: type[Event]) -> Event:
-    wanted = {"purpose": "p", "event": "e", "signal": "s", "verb": "v", "offer": "o", "channel": "c", "choice": 1}
+    wanted = {
+        "purpose": "p",
+        "event": "e",
+        "signal": "s",
+        "verb": "v",
+        "offer": "o",
+        "channel": "c",
+        "choice": 1,
+    }
     names = {field.name for field in msgspec.structs.fields(kind) if field.required and field.name != "at"}
     more = {name: wanted[name] for name in names if name in wanted}
     return kind(at=NOON, **more) if names <= wanted.keys() else Forgotten(at=NOON, ranges=((1, 2),))
 
 
-@pytest.mark.parametrize("record", [b"", b"{}", b'{"kind":"put"}', b'{"kind":"nothing","at":"2026-05-04T12:00:00Z"}'])
+@pytest.mark.parametrize(
+    "record", [b"", b"{}", b'{"kind":"put"}', b'{"kind":"nothing","at":"2026-05-04T12:00:00Z"}']
+)
 def test_what_is_no_record_is_refused(record):
     """A record of no kind, of an unknown one, or without a time is none."""
     with pytest.raises(msgspec.MsgspecError):

@@ -21,6 +21,7 @@ from clm_ethics.model import (
     Enrolled,
     ErasureBegun,
     ErasureDone,
+    Event,
     Forgotten,
     Granted,
     Moved,
@@ -45,6 +46,7 @@ from clm_ethics.model import (
 from clm_ethics.model.events import Left
 from clm_ethics.model.fold import KEY_RECORD, KEYS_KEPT, RUNS_KEPT
 from clm_ethics.model.times import NEVER
+from tests.policy.people import SHOP
 from tests.strategies import NAMES, lives, policies
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -69,7 +71,7 @@ def told(*collected: Collected, at: datetime = NOON, purpose: str = "account", *
 @given(st.data())
 def test_folding_is_one_event_at_a_time(data):
     """Folding in parts, from any state on, is folding the whole."""
-    events = data.draw(lives(data.draw(policies()), most=12))
+    events = data.draw(lives(SHOP, most=12))
     cut = data.draw(st.integers(0, len(events)))
 
     assert fold(events) == fold(events[cut:], fold(events[:cut]))
@@ -77,10 +79,15 @@ def test_folding_is_one_event_at_a_time(data):
     assert len(events) == fold(events).length
 
 
+def test_an_entry_of_no_effect_is_an_entry():
+    """Whatever changes nothing else takes its place in the stream."""
+    assert State(length=1, at=NOON) == fold([Event(at=NOON)])
+
+
 @given(st.data())
 def test_time_never_runs_backwards(data):
     """The state's time is that of its latest entry, in whatever order they come."""
-    events = data.draw(st.permutations(data.draw(lives(data.draw(policies()), known=True))))
+    events = data.draw(st.permutations(data.draw(lives(SHOP, known=True))))
 
     assert max(each.at for each in events) == fold(events).at
 
@@ -88,7 +95,7 @@ def test_time_never_runs_backwards(data):
 @given(st.data())
 def test_a_state_comes_back_from_storage(data):
     """What is stored is read back equal."""
-    state = fold(data.draw(lives(data.draw(policies()), most=12)))
+    state = fold(data.draw(lives(SHOP, most=12)))
 
     assert state == msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=State)
 
@@ -174,7 +181,7 @@ def test_merging_only_ever_protects(tellings):
     below = 0
     for run in runs:
         for index in range(below + 1, run.index + 1):
-            one, = tellings[index - 1].collected
+            (one,) = tellings[index - 1].collected
             assert set(run.announced) <= set(one.announced)
             assert run.consented >= one.consented
             assert run.purpose in {"", tellings[index - 1].purpose}
@@ -190,7 +197,9 @@ def test_the_oldest_items_go_first(tellings, count):
     left = removed.fields.get("visits", ())
 
     assert (len(tellings) - count if count else 0) == sum(run.count for run in left) or count > len(tellings)
-    assert [run.index for run in left] == [run.index for run in state.fields["visits"]][len(state.fields["visits"]) - len(left) :]
+    assert [run.index for run in left] == [run.index for run in state.fields["visits"]][
+        len(state.fields["visits"]) - len(left) :
+    ]
 
 
 def test_a_full_list_drops_its_oldest():
@@ -214,7 +223,9 @@ def test_a_sweep_may_leave_parts_of_runs():
 
 def test_a_telling_may_remove():
     """What a telling takes away is gone before what it brings."""
-    state = fold([told(item("a"), Collected(field="email")), told(item("b"), removed=(Removed(field="visits"),))])
+    state = fold(
+        [told(item("a"), Collected(field="email")), told(item("b"), removed=(Removed(field="visits"),))]
+    )
 
     assert [("b",)] == [run.announced for run in state.fields["visits"]]
     assert "email" in state.fields
@@ -223,7 +234,9 @@ def test_a_telling_may_remove():
 def test_a_correction_changes_the_value_and_not_its_right():
     """When, for what and by what right it was collected stays (Art. 16 GDPR); the entry is the correction's."""
     first = told(Collected(field="email", announced=("news",), consented=True), at=NOON, purpose="order")
-    right = Corrected(at=NOON + 9 * DAY, by="desk", collected=(Collected(field="email", announced=("news",)),))
+    right = Corrected(
+        at=NOON + 9 * DAY, by="desk", collected=(Collected(field="email", announced=("news",)),)
+    )
     (run,) = fold([first, right]).fields["email"]
 
     assert (2, NOON, NOON, "order", True) == (run.index, run.first, run.last, run.purpose, run.consented)
@@ -241,7 +254,9 @@ def test_a_corrected_list_of_several_purposes_has_none():
 
 def test_a_correction_of_nothing_is_a_collection():
     """Without a value before there is no right to keep."""
-    (run,) = fold([Corrected(at=NOON, collected=(Collected(field="email", announced=("a",)),))]).fields["email"]
+    (run,) = fold([Corrected(at=NOON, collected=(Collected(field="email", announced=("a",)),))]).fields[
+        "email"
+    ]
 
     assert NOON == run.first
 
@@ -250,7 +265,9 @@ def test_built_in_facts_have_provenance():
     """A region came under a purpose as any value; what is no field has none."""
     state = fold([Enrolled(at=NOON, purpose="account", about={"region": "DE", "ref": "c-1"})])
     bare = fold([Put(at=NOON, about={"region": "DE"})])
-    explicit = fold([Put(at=NOON, about={"region": "DE"}, collected=(Collected(field="region", announced=("a",)),))])
+    explicit = fold(
+        [Put(at=NOON, about={"region": "DE"}, collected=(Collected(field="region", announced=("a",)),))]
+    )
 
     assert {"region": "DE", "ref": "c-1"} == state.about
     assert {"region": ("account",)} == {name: runs[0].announced for name, runs in state.fields.items()}
@@ -270,7 +287,13 @@ def test_what_happened_earlier_counts_from_then():
 
 def test_the_last_word_counts():
     """Per purpose the last yes or no stands, with its entry."""
-    state = fold([Granted(at=NOON, purpose="tips"), Refused(at=NOON, purpose="tips"), Withdrawn(at=NOON, purpose="news")])
+    state = fold(
+        [
+            Granted(at=NOON, purpose="tips"),
+            Refused(at=NOON, purpose="tips"),
+            Withdrawn(at=NOON, purpose="news"),
+        ]
+    )
 
     assert (Status.REFUSED, 2) == (state.consents["tips"].status, state.consents["tips"].index)
     assert Status.WITHDRAWN is state.consents["news"].status
@@ -282,7 +305,10 @@ def test_a_repeated_no_remembers_the_first():
     yes = Granted(at=NOON, purpose="tips")
     objected, later = Objected(at=NOON, purpose="tips"), Objected(at=NOON + DAY, purpose="tips")
 
-    assert (NOON + DAY, NOON) == (fold([no, again]).consents["tips"].at, fold([no, again]).consents["tips"].since)
+    assert (NOON + DAY, NOON) == (
+        fold([no, again]).consents["tips"].at,
+        fold([no, again]).consents["tips"].since,
+    )
     assert fold([no, again, again]).consents["tips"].since == NOON
     assert fold([no, yes, again]).consents["tips"].since is None
     assert fold([objected, later]).objections["tips"].since == NOON
@@ -323,19 +349,29 @@ def test_signals_come_and_are_cleared():
 
 def test_a_contract_is_open_while_any_is():
     """Contract facts are (purpose, key); the end is the latest closing."""
-    state = fold([Put(at=NOON, opened={"order": b"1"}), Put(at=NOON, opened={"order": b"1"}), Put(at=NOON, opened={"order": b"2"})])
+    state = fold(
+        [
+            Put(at=NOON, opened={"order": b"1"}),
+            Put(at=NOON, opened={"order": b"1"}),
+            Put(at=NOON, opened={"order": b"2"}),
+        ]
+    )
     one = fold([Put(at=NOON + DAY, closed={"order": (b"1",)})], state)
     none = fold([Put(at=NOON + 2 * DAY, happened=NOON, closed={"order": (b"2",)})], one)
 
     assert (b"1", b"2") == state.contracts["order"].open
     assert ((b"2",), NOON + DAY) == (one.contracts["order"].open, one.contracts["order"].ended)
     assert ((), NOON + DAY) == (none.contracts["order"].open, none.contracts["order"].ended)
-    assert ((), NOON) == tuple(getattr(fold([Put(at=NOON, closed={"x": ()})]).contracts["x"], n) for n in ("open", "ended"))
+    assert ((), NOON) == tuple(
+        getattr(fold([Put(at=NOON, closed={"x": ()})]).contracts["x"], n) for n in ("open", "ended")
+    )
 
 
 def test_a_mute_is_never_shortened():
     """Of two times of peace the longer counts."""
-    state = fold([Put(at=NOON, muted={"a": NOON + 9 * DAY}), Put(at=NOON, muted={"a": NOON + DAY, "b": NOON})])
+    state = fold(
+        [Put(at=NOON, muted={"a": NOON + 9 * DAY}), Put(at=NOON, muted={"a": NOON + DAY, "b": NOON})]
+    )
 
     assert {"a": NOON + 9 * DAY, "b": NOON} == state.mutes
 
@@ -357,7 +393,10 @@ def test_the_last_move_is_the_stage():
 
 def test_an_event_is_remembered_by_when_it_happened_last():
     """An older happening that is learnt later is not the last."""
-    events = [Recorded(at=NOON, event="ordered"), Recorded(at=NOON + DAY, happened=NOON - DAY, event="ordered")]
+    events = [
+        Recorded(at=NOON, event="ordered"),
+        Recorded(at=NOON + DAY, happened=NOON - DAY, event="ordered"),
+    ]
 
     assert {"ordered": NOON} == fold(events).happened
 
@@ -427,7 +466,7 @@ def test_the_oldest_question_is_remembered_until_forgotten():
 @given(st.data())
 def test_an_erasure_leaves_the_survivors_and_nothing_else(data):
     """Of everything known only the survivors' provenance stays, that somebody was there, and when."""
-    before = fold(data.draw(lives(data.draw(policies()), known=True, erased=False)))
+    before = fold(data.draw(lives(SHOP, known=True, erased=False)))
     kept = data.draw(st.sets(st.sampled_from(["email", "visits", "allergies"])))
     state = fold([ErasureBegun(at=NOON, survivors=dict.fromkeys(kept, "books"))], before)
     bare = State(

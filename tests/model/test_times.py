@@ -74,7 +74,9 @@ def test_iso_8601_is_read(text, months, seconds):
     assert Duration(months=months, seconds=seconds) == Duration.parse(text)
 
 
-@pytest.mark.parametrize("text", ["", "P", "PT", "P1DT", "1D", "P1.5D", "P-1D", "P1H", "PT1D", "P1M1Y", "P1D ", "p1d"])
+@pytest.mark.parametrize(
+    "text", ["", "P", "PT", "P1DT", "1D", "P1.5D", "P-1D", "P1H", "PT1D", "P1M1Y", "P1D ", "p1d"]
+)
 def test_what_is_no_duration_is_refused(text):
     """Anything else says so, and shows what was written."""
     with pytest.raises(ValueError, match="no ISO 8601 duration"):
@@ -83,7 +85,7 @@ def test_what_is_no_duration_is_refused(text):
 
 def test_a_duration_has_an_end():
     """Two hundred years are the most; a text longer than any duration is not even read."""
-    assert Duration(months=2400) == Duration.parse("P196Y48M")
+    assert Duration(months=2400) == Duration.parse("P196Y48M") == Duration.parse("P200Y")
     with pytest.raises(ValueError, match="at most 200 years"):
         Duration.parse("P201Y")
     with pytest.raises(ValueError, match="no ISO 8601 duration"):

@@ -111,7 +111,12 @@ DOCUMENT: dict[str, Any] = {
             "compatible_with": ["order"],
             "fields": ["purchases", "tastes"],
         },
-        "archive": {"processing": ["storage"], "basis": "legitimate_interest", "assessment": "5", "fields": []},
+        "archive": {
+            "processing": ["storage"],
+            "basis": "legitimate_interest",
+            "assessment": "5",
+            "fields": [],
+        },
     },
     "lifecycle": {
         "start": "prospect",

@@ -30,7 +30,8 @@ FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 class Answer(NamedTuple):
     """What the reference says: the verdict, the claim that carries it, and per visible field
-    (precision, the entries whose items may be seen); per withheld field its code."""
+    (precision, the entries whose items may be seen); per withheld field its code.
+    """
 
     verdict: str
     basis: str = ""
@@ -166,7 +167,9 @@ def _accepted(case: Case, claim: Basis, ruling: Ruling) -> bool:
     if ruling.posture <= Posture.OPT_OUT:
         return True
     said = case.state.consents.get(case.purpose.name)
-    word = "guardian_consent" if claim is Basis.CONSENT and said and said.given_by == "guardian" else claim.value
+    word = (
+        "guardian_consent" if claim is Basis.CONSENT and said and said.given_by == "guardian" else claim.value
+    )
     if claim is not Basis.CONSENT or ruling.posture is not Posture.EXPLICIT_OPT_IN:
         return word in {each.value for each in ruling.exceptions}
     # Explicit consent: the yes names the processing (Art. 9(2)(a), 22(2)(c); 47 CFR 64.1200(f)(9)).
@@ -179,7 +182,7 @@ def _stopped(case: Case, claim: Basis) -> bool:
     said = state.consents.get(purpose.name)
     if said is not None and said.status is not Status.GRANTED:
         return True
-    noes = _objections(case, claim)
+    noes = _objections(case)
     if noes and max(noes) > _agreed(case, claim):
         return True
     for pack, _ in _regimes(case):
@@ -192,12 +195,12 @@ def _stopped(case: Case, claim: Basis) -> bool:
     return bool(purpose.stages) and case.stage not in purpose.stages
 
 
-def _objections(case: Case, claim: Basis | None = None) -> list[int]:
+def _objections(case: Case) -> list[int]:
     """The objections that reach the purpose: its own; to direct marketing all of it, and profiling
-    for it (Art. 21(3)), but for what rests on a consent of its own."""
+    for it (Art. 21(3)).
+    """
     purpose = case.purpose
     reached = "direct_marketing" in purpose.processing or "targeted_ads" in purpose.processing
-    reached = reached and claim is not Basis.CONSENT
     return [
         each.index
         for name, each in case.state.objections.items()
@@ -238,26 +241,28 @@ def _valid(case: Case, said: Consent) -> bool:
         return False
     if said.channels and case.request.channel and case.request.channel not in said.channels:
         return False
-    return said.given_by != "subject" or _old_enough(case)
+    given = said.happened or said.at
+    return said.given_by != "subject" or (_old_enough(case, case.at) and _old_enough(case, given))
 
 
-def _old_enough(case: Case) -> bool:
+def _old_enough(case: Case, at: datetime) -> bool:
     ages = [consent_age(pack, where, case.at.date()) for pack, where in _regimes(case)]
     needed = max([each for each in ages if each is not None], default=0)
-    age = _age(case)
+    age = _age(case, at)
     if age is None:
         return {"adults": 18, "general": 16, "children": 12}[case.policy.controller.audience] >= needed
     return age >= needed
 
 
-def _age(case: Case) -> int | None:
-    """The age that somebody surely has, counted birthday by birthday."""
-    born = case.state.about.get("born")
+def _age(case: Case, at: datetime) -> int | None:
+    """The age that somebody surely has at *at*, counted birthday by birthday; 0 for a child who claims more."""
+    born, minor = case.state.about.get("born"), case.state.minor_until
+    if minor is not None and at < minor and (born is None or _turns(date.fromisoformat(born), 18) < minor):
+        return 0
     if born is None:
-        minor = case.state.minor_until
-        return 0 if minor is not None and case.at < minor else None
+        return None
     day, years = date.fromisoformat(born), 0
-    while _turns(day, years + 1) <= case.at:
+    while _turns(day, years + 1) <= at:
         years += 1
     return years
 
@@ -283,7 +288,9 @@ def _soft_opt_in(case: Case) -> bool:
             return False
         for run in runs:
             seller = case.policy.purposes.get(run.purpose)
-            told = purpose.name in run.announced and state.informed.get(purpose.name, run.index + 1) <= run.index
+            told = (
+                purpose.name in run.announced and state.informed.get(purpose.name, run.index + 1) <= run.index
+            )
             if seller is None or not seller.sale or not told:
                 return False
     return True
@@ -343,7 +350,7 @@ def _judges(case: Case) -> dict[tuple[Basis, ...], list[Ruling]] | None:
 
 
 def _ruling(case: Case, pack: Pack, where: str, row: str) -> Ruling | None:
-    age = _age(case)
+    age = _age(case, case.at)
     assumed = {"adults": 18, "general": 16, "children": 12}[case.policy.controller.audience]
     return pack.cell_at(
         row,
@@ -416,7 +423,9 @@ def _fits(case: Case, run: Run, yes: Consent | None, sets: list[set[Basis]]) -> 
     if all(holding & {Basis.CONTRACT, Basis.LEGAL_OBLIGATION} for holding in sets):
         return True
     informed = purpose.name in case.state.informed
-    return run.purpose in purpose.compatible_with and purpose.assessment != "" and informed and not run.consented
+    return (
+        run.purpose in purpose.compatible_with and purpose.assessment != "" and informed and not run.consented
+    )
 
 
 def _needed_until(case: Case, collected: datetime) -> datetime:

@@ -111,6 +111,8 @@ def test_two_changes_together_are_proposed_when_one_is_not_enough():
 
     assert ["consent+stage", "consent+stage"] == remedies(answer)
     assert answer.remedies[0].text == "the customer agrees and the customer's stage were customer"
+    strict = shop(purposes__advice__processing=["automated_decision"])
+    assert "consent.explicit+stage" in remedies(ask(someone(stage="gone"), "advice", shop=strict))
 
 
 def test_another_channel_is_proposed_to_whoever_asks():

@@ -99,7 +99,9 @@ def test_a_consent_binds_to_its_own_clause():
     state = someone(yes("advice"))
     fields = list(SHOP.purposes["advice"].fields)
     wider = shop(purposes__advice__fields=[*fields, "address"])
-    narrower = shop(purposes__advice__fields=fields[1:], purposes__advice__keep={"for": "P1Y", "from": "collected"})
+    narrower = shop(
+        purposes__advice__fields=fields[1:], purposes__advice__keep={"for": "P1Y", "from": "collected"}
+    )
     elsewhere = shop(purposes__newsletter__fields=["email", "phone"], purposes__ads__title={"en": "More ads"})
 
     assert ["consent.other_clause"] == codes(ask(state, "advice", shop=wider))
@@ -146,8 +148,12 @@ def test_a_contract_carries_while_it_is_open():
 
 def test_collecting_is_a_step_before_the_contract():
     """Steps at the person's request before a contract need none (Art. 6(1)(b)); reading does."""
-    assert ["contract.step"] == [code for code in ask(someone(), "order", collect=True).codes if "contract" in code]
-    assert ["contract.live"] == [code for code in ask(someone(), "account", collect=True).codes if "contract" in code]
+    assert ["contract.step"] == [
+        code for code in ask(someone(), "order", collect=True).codes if "contract" in code
+    ]
+    assert ["contract.live"] == [
+        code for code in ask(someone(), "account", collect=True).codes if "contract" in code
+    ]
     assert ["contract.absent"] == codes(ask(someone(), "order"))
 
 
@@ -200,13 +206,17 @@ def test_a_legitimate_interest_does_not_carry_what_needs_consent():
 
 def test_where_the_law_wants_consent_the_listed_consent_counts():
     """A purpose that lists an interest and consent stands on the consent where the law asks for it."""
-    policy = shop(purposes__advice__basis=["legitimate_interest", "consent"], purposes__advice__assessment="7")
+    policy = shop(
+        purposes__advice__basis=["legitimate_interest", "consent"], purposes__advice__assessment="7"
+    )
 
     assert ["law.consent_required"] == codes(ask(someone(), "advice", shop=policy))
     assert "consent" == ask(someone(yes("advice", shop=policy)), "advice", shop=policy).basis
 
 
-@pytest.mark.parametrize(("basis", "code"), [("vital_interest", "vital_interest"), ("public_task", "public_task")])
+@pytest.mark.parametrize(
+    ("basis", "code"), [("vital_interest", "vital_interest"), ("public_task", "public_task")]
+)
 def test_vital_interest_and_public_task(basis, code):
     """Art. 6(1)(d) stands against an objection, Art. 6(1)(e) does not (Art. 21(1))."""
     policy = shop(purposes__figures__basis=basis, purposes__figures__processing=["essential"])
@@ -309,7 +319,9 @@ def test_the_nearest_claim_counts():
     state = someone(region="US-CA")
 
     def basis(under):
-        return ask(state, "newsletter", "email", shop=shop(purposes__newsletter__basis_under=under, **american)).basis
+        return ask(
+            state, "newsletter", "email", shop=shop(purposes__newsletter__basis_under=under, **american)
+        ).basis
 
     assert "opt_out" == basis({"US": ["consent"], "US-CA": ["opt_out"]})
     assert "consent" == basis({"US": ["opt_out"], "US-CA": ["consent"]})

@@ -17,7 +17,9 @@ OPEN = Put(at=NOON, opened={"order": b"1"})
 TICK = timedelta(microseconds=1)
 
 
-def bought(*told: str, at: datetime = NOON, happened: datetime | None = None, consented: bool = False) -> Recorded:
+def bought(
+    *told: str, at: datetime = NOON, happened: datetime | None = None, consented: bool = False
+) -> Recorded:
     """Return an order that appended a purchase, announced for *told*."""
     item = Collected(field="purchases", announced=tuple(sorted(told)), appended=True, consented=consented)
     return Recorded(at=at, happened=happened, event="ordered", purpose="order", collected=(item,))
@@ -159,7 +161,9 @@ def test_what_was_collected_for_the_account_waits_for_a_later_consent():
 
 def test_what_was_announced_may_be_used():
     """The purposes of the notice are the purposes of the collection (Art. 13(1)(c))."""
-    assert "tastes" in ask(someone(yes("advice"), put("account", "tastes", told=("advice",))), "advice").fields
+    assert (
+        "tastes" in ask(someone(yes("advice"), put("account", "tastes", told=("advice",))), "advice").fields
+    )
 
 
 def test_items_of_an_event_are_seen_by_the_purposes_they_were_announced_for():

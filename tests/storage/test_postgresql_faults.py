@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing, contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -19,7 +21,18 @@ import pytest
 from clm_ethics.errors import StorageCorrupt, StorageUnavailable
 from clm_ethics.storage.contract import Write
 from clm_ethics.storage.postgresql import AsyncPostgresStorage, PostgresStorage
-from clm_ethics.testing.conformance_tools import create, entry, head, kept, living, load, make, marked, story
+from clm_ethics.testing.conformance_tools import (
+    create,
+    entry,
+    head,
+    kept,
+    living,
+    load,
+    make,
+    marked,
+    story,
+    together,
+)
 from tests.storage.postgresql_proxy import Proxy
 
 if TYPE_CHECKING:
@@ -82,7 +95,7 @@ def holding(server: Server, statement: str) -> Iterator[psycopg.Connection]:
 
 async def blocked(server: Server) -> None:
     """Return when somebody waits for a lock: the server says so."""
-    while server.execute("SELECT FROM pg_locks WHERE NOT granted") == []:  # noqa: ASYNC110
+    while server.execute("SELECT 1 FROM pg_locks WHERE NOT granted") == []:  # noqa: ASYNC110
         await asyncio.sleep(0)
 
 
@@ -265,6 +278,24 @@ def test_a_deadlock(storage: PostgresStorage, emptied: Server) -> None:
         asyncio.run(scenario())
         other.rollback()
     assert [1, 1] == [living(storage, name).version for name in (b"a", b"b")]
+
+
+def test_calls_that_name_the_same_streams_in_other_orders(emptied: Server) -> None:
+    """Calls for the same streams never wait for each other in a circle, whatever their order."""
+    names = [b"%d" % n for n in range(20)]
+    made: list[list[bool]] = []
+    with closing(PostgresStorage(emptied.address())) as storage:
+        for run in range(20):
+            writes = [Write(b"%d/" % run + name, 0, head(1)) for name in names]
+            barrier = Barrier(2)
+
+            def write(writes: list[Write], step: int, barrier: Barrier) -> None:
+                barrier.wait(60)
+                made.append(list(storage.commit(writes[::step]))[::step])
+
+            together(partial(write, writes, 1, barrier), partial(write, writes, -1, barrier))
+    for one, other in zip(made[::2], made[1::2], strict=True):
+        assert [True] * 20 == [a != b for a, b in zip(one, other, strict=True)]
 
 
 def test_a_lock_that_is_held_too_long(emptied: Server) -> None:

@@ -165,7 +165,7 @@ def test_wrong_lengths_are_refused() -> None:
 def test_other_errors_are_not_hidden() -> None:
     """Only a broken seal is called one."""
     with pytest.raises(TypeError):
-        sealer()._decrypt(b"n" * 12, "not bytes", b"")  # type: ignore[arg-type]
+        sealer().open_entry(b"header", "not bytes, and long enough for one")  # type: ignore[arg-type]
 
 
 def test_a_sealer_shows_and_gives_away_nothing() -> None:

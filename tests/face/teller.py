@@ -1,0 +1,50 @@
+"""Run as a program of its own: tells things to a shop in a file until it is done, or killed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from clm_ethics import FileKeys, Policy, Steward
+
+POLICY = Path(__file__).parent.parent.parent / "docs" / "examples" / "policy.toml"
+
+
+def say(*words: object) -> None:
+    """Print a line at once, whatever happens next."""
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
+
+
+def opened(folder: str, *, split: bool = False) -> Steward:
+    """Open the shop in *folder*."""
+    keys_in = f"sqlite:///{folder}/keys.db" if split else None
+    return Steward.open(
+        f"sqlite:///{folder}/crm.db",
+        policy=Policy.load(POLICY),
+        keys=FileKeys(f"{folder}/keys"),
+        keys_in=keys_in,
+    )
+
+
+def compete(folder: str, who: str, times: str) -> None:
+    """Say no to one customer's newsletter, again and again, while others do the same."""
+    with opened(folder) as shop:
+        ana = shop.customer("c-1001")
+        for n in range(int(times)):
+            ana.refuse("newsletter", by=who, key=f"{who}/{n}")
+
+
+def erase(folder: str, count: str, split: str) -> None:
+    """Erase customer after customer, and say when each is begun and done."""
+    with opened(folder, split=split == "split") as shop:
+        for n in range(int(count)):
+            if shop.customer(f"c-{n}").may("account"):
+                say("begin", n)
+                shop.customer(f"c-{n}").erase(by="customer")
+                say("done", n)
+    say("end")
+
+
+if __name__ == "__main__":
+    {"compete": compete, "erase": erase}[sys.argv[1]](*sys.argv[2:])

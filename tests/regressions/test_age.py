@@ -1,0 +1,74 @@
+"""Once known as a minor, always a minor until of age; and a child's own yes never ripens (Art. 8 GDPR)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from clm_ethics import Denied, Offer
+from clm_ethics.model import Corrected, Enrolled, Granted, Put, fold
+from clm_ethics.policy import Request, decide
+from tests.face.shop import START, agree, enrolled
+from tests.regressions.shops import PARTNER, policy, shop
+
+POLICY = policy(**PARTNER)
+ASKED = Request("partner", fields=(), channel="email")
+YEAR = timedelta(days=366)
+
+
+def child(*more, **about):
+    """Return the state of somebody in Germany after further events."""
+    told = {"region": "DE", **about}
+    return fold([Enrolled(at=START, purpose="account", about=told, opened={"account": b"1"}), *more])
+
+
+def yes(**more):
+    """Return a yes to the offers of partners."""
+    return Granted(at=START, purpose="partner", clause=POLICY.clauses["partner"], shown="n", **more)
+
+
+@pytest.mark.parametrize("claimed", ["1990-01-01", "2009-01-01"])
+def test_putting_an_older_date_does_not_make_older(claimed):
+    """A child who is known as one stays one when an earlier date of birth is put: only a correction counts."""
+    put = Put(at=START, purpose="account", about={"born": claimed})
+    corrected = Corrected(at=START, about={"born": "1990-01-01"})
+
+    assert "consent.guardian_needed" in decide(POLICY, child(put, yes(), born="2015-01-01"), ASKED, START).codes
+    assert decide(POLICY, child(put, corrected, yes(), born="2015-01-01"), ASKED, START)
+
+
+def test_the_face_says_so():
+    """Nothing that a child puts lets them agree alone, or be profiled for an offer."""
+    with shop(changes=PARTNER) as steward_:
+        ana = enrolled(steward_, born="2015-01-01")
+        with pytest.raises(Denied, match=r"consent\.guardian_needed"):
+            agree(ana, "partner")
+        ana.put({"born": "1990-01-01"}, purpose="account", by="web")
+        with pytest.raises(Denied, match=r"consent\.guardian_needed"):
+            agree(ana, "partner")
+        agree(ana, "partner", given_by="guardian")
+        choice = ana.choose([Offer("o", purpose="partner", uses={"email"})], channel="email", by="web")
+        assert ["offer.minor"] == [each.code for each in (*choice.reasons, *choice.why_not_higher)]
+        ana.correct({"born": "1990-01-01"}, by="clerk")
+        assert agree(ana, "partner")
+
+
+def test_a_childs_own_yes_never_ripens():
+    """A yes that somebody was too young to give does not begin to count with a birthday."""
+    late = Put(at=START, purpose="account", about={"born": "2013-01-01"})
+    given = child(yes(), late)
+    happened = child(yes(happened=START - 5 * YEAR), born="2009-01-01")
+
+    for years in (0, 4, 20):
+        assert ("consent.guardian_needed",) == decide(POLICY, given, ASKED, START + years * YEAR).codes
+        assert ("consent.guardian_needed",) == decide(POLICY, happened, ASKED, START + years * YEAR).codes
+    assert decide(POLICY, fold([yes(happened=START + 5 * YEAR)], given), ASKED, START + 5 * YEAR)
+
+
+def test_a_child_is_told_so_even_where_something_else_stops_the_purpose():
+    """A child's own yes is refused also where the stage hides that the age would stop it."""
+    with shop(changes={"purposes__partner": PARTNER["purposes__partner"] | {"stages": ["won_back"]}}) as steward_:
+        ana = enrolled(steward_, born="2015-01-01")
+        with pytest.raises(Denied, match=r"consent\.guardian_needed"):
+            agree(ana, "partner")
