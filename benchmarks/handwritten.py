@@ -143,11 +143,12 @@ def _ask_consent(rule: Rule, person: Person, at: datetime) -> str:
         return "consent.other_clause"
     if consent.until is not None and consent.until <= at:
         return "consent.expired"
-    if person.born is not None:
-        # Whoever was too young when he agreed is asked again.
-        if min(_age(person.born, at), _age(person.born, consent.at)) < rule.consent_age:
-            return "consent.guardian_needed"
-    return ""
+    return "consent.guardian_needed" if _too_young(rule, person, consent.at) else ""
+
+
+def _too_young(rule: Rule, person: Person, agreed: datetime) -> bool:
+    # Whoever was too young when he agreed is asked again.
+    return person.born is not None and _age(person.born, agreed) < rule.consent_age
 
 
 def _age(born: date, at: datetime) -> int:

@@ -83,7 +83,7 @@ class UnknownName(UsageError):
     """The policy declares no such purpose, field, event, channel or stage."""
 
     @classmethod
-    def among(cls, kind: str, name: str, known: Iterable[str], *, place: str = "") -> UnknownName:
+    def among(cls, kind: str, name: object, known: Iterable[str], *, place: str = "") -> UnknownName:
         """Build the error for *name*, which is none of *known*, with the nearest names."""
         if not isinstance(name, str):  # a value by mistake: it is not shown
             return cls(f"the name of a {kind} is text", place=place, remedy=nearest(kind, "", known))

@@ -67,6 +67,10 @@ class Value(msgspec.Struct, frozen=True):
     collected: int
     value: Any
 
+    def __repr__(self) -> str:
+        """Show where it came from alone."""
+        return f"<Value of entry {self.index}>"
+
     @property
     def at(self) -> datetime:
         """When it was collected (UTC)."""
@@ -198,6 +202,14 @@ class Book:
     def values(self, field: str) -> list[Value]:
         """Open every value of *field*."""
         return [self.open_cell(field, cell) for cell in self.cells(field)]
+
+    def opens(self, field: str) -> bool:
+        """Say whether every value of *field* opens: one that was altered must not stop an erasure."""
+        try:
+            self.values(field)
+        except (SealBroken, StorageCorrupt):
+            return False
+        return True
 
     def set_values(
         self, field: str, values: list[tuple[datetime, Any]], *, append: bool = False, drop: int = 0

@@ -220,7 +220,7 @@ class Awaiting:
 
 
 def _interrupted(batch: Sequence[Job]) -> None:
-    """Whoever settled *batch* was stopped (a signal, the end of the loop): the others are not, and hear so."""
+    """Whoever settled *batch* was stopped (a signal, the end of the loop); the others hear so."""
     for each in batch:
         if not each.done:
             each.done = True

@@ -86,7 +86,7 @@ def load(streams: Sequence[bytes], where: int = DATA) -> Flow[Sequence[Head | No
 
 def load_one(stream: bytes, where: int = DATA) -> Flow[Head | None]:
     """Return the head of *stream*."""
-    heads = yield from load((stream,), where)
+    heads = cast("Sequence[Head | None]", (yield Load((stream,), where)))
     return heads[0]
 
 

@@ -18,7 +18,7 @@ class Pending(Coroutine[Any, Any, T], Generic[T]):
     been awaited warns (``RuntimeWarning``), for a withdrawal that was never made is worse.
     """
 
-    __slots__ = ("_coroutine", "_told", "_start", "_verb")
+    __slots__ = ("_coroutine", "_start", "_told", "_verb")
 
     def __init__(self, start: Callable[[], Coroutine[Any, Any, T]], verb: str) -> None:
         self._start = start

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +13,7 @@ from ..errors import Closed
 from ..model.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from ..model.events import Event
@@ -85,6 +84,7 @@ class Shared:
     queued: dict[bytes, Queued] = attrs.field(factory=dict)
     count: int = 0
     lock: Lock = attrs.field(factory=Lock)
+    gone: OrderedDict[bytes, float] = attrs.field(factory=OrderedDict)
     scrubs: tuple[Callable[[], Any], ...] = ()
 
 
@@ -127,11 +127,16 @@ class Setting:
         return found
 
     def remember(self, key_stream: bytes, sealer: Sealer, floor: int) -> Cached:
-        """Cache *sealer* for five minutes; drop those whose time is over."""
+        """Cache *sealer* for five minutes; drop those whose time is over.
+
+        A key that was erased while somebody loaded it is not kept.
+        """
         shared = self.shared
         now = self.monotonic()
         cached = Cached(sealer, floor, now + KEY_LIFE)
         with shared.lock:
+            if key_stream in shared.gone:
+                return cached
             shared.sealers[key_stream] = cached
             shared.sealers.move_to_end(key_stream)
             while len(shared.sealers) > KEYS_CACHED or next(iter(shared.sealers.values())).until < now:
@@ -157,10 +162,19 @@ class Setting:
                     shared.opened.popitem(last=False)
 
     def forget_key(self, key_stream: bytes) -> None:
-        """Drop a key at once: its customer is erased."""
+        """Drop a key at once; the next who needs it loads it."""
         with self.shared.lock:
             self.shared.sealers.pop(key_stream, None)
             self.shared.opened.pop(key_stream, None)
+
+    def bury_key(self, key_stream: bytes) -> None:
+        """Drop a key at once and for good: its customer is erased."""
+        now, gone = self.monotonic(), self.shared.gone
+        with self.shared.lock:
+            while gone and next(iter(gone.values())) < now:
+                gone.popitem(last=False)
+            gone[key_stream] = now + KEY_LIFE
+        self.forget_key(key_stream)
 
     def remembered_ref(self, ref: str) -> bytes | None:
         """Return where a customer's reference led; whoever uses it checks the stream."""
@@ -209,6 +223,8 @@ class Setting:
     def take_queued(self, stream: bytes, most: int | None = None) -> Queued:
         """Take what waits for *stream*, of too many the first *most*."""
         shared = self.shared
+        if stream not in shared.queued:
+            return {}
         with shared.lock:
             waiting = shared.queued.pop(stream, {})
             taken = dict(islice(waiting.items(), most))

@@ -184,7 +184,9 @@ def make_receipt(
     Raises:
         LedgerError: the body is malformed, or does not commit to salt and record.
     """
-    return Receipt(**_parts(kind, stream, body, salt, record, signer), effect=Effect() if effect is None else effect)
+    return Receipt(
+        **_parts(kind, stream, body, salt, record, signer), effect=Effect() if effect is None else effect
+    )
 
 
 def make_certificate(stream: bytes, body: bytes, *, signer: Signer) -> Certificate:

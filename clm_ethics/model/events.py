@@ -167,6 +167,10 @@ class Restricted(Event, frozen=True, kw_only=True):
 
     reason: str = ""
 
+    def __repr__(self) -> str:
+        """Show no word of the customer's."""
+        return f"<Restricted at {self.at:%Y-%m-%d %H:%M}>"
+
 
 class RestrictionLifted(Event, frozen=True, kw_only=True):
     """The restriction ended; the customer was to be told before (Art. 18(3) GDPR)."""

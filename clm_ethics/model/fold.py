@@ -222,7 +222,12 @@ def _(event: e.ErasureBegun, state: State, index: int) -> dict[str, Any]:
         name: getattr(gone, name)
         for name in State.__struct_fields__
         if name not in {"length", "at", "known", "sealed", "restriction"}
-    } | {"fields": kept, "erased": event.at}
+    } | {"fields": kept, "erased": event.at, "restriction": _still(state.restriction) if kept else None}
+
+
+def _still(restriction: Restriction | None) -> Restriction | None:
+    """What a law keeps stays restricted (Art. 18(2) GDPR); the customer's words for it go."""
+    return None if restriction is None else replace(restriction, reason="")
 
 
 @_effects.register

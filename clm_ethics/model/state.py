@@ -131,6 +131,10 @@ class Restriction(msgspec.Struct, frozen=True, array_like=True):
     at: datetime
     reason: str = ""
 
+    def __repr__(self) -> str:
+        """Show no word of the customer's."""
+        return f"<Restriction since entry {self.index}>"
+
 
 class Contract(msgspec.Struct, frozen=True, array_like=True):
     """The contract facts of one purpose: live while any is open.

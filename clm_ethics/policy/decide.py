@@ -253,8 +253,7 @@ def _claimed(case: Case, group: Group, basis: Basis) -> Claim:
     if case.state.erased is not None:
         if basis is not LEGAL_OBLIGATION:
             return Claim(basis, (reason("customer.erased"),), None)
-        return Claim(basis, tuple(against), reason("legal_obligation", case.purpose.law))
-    if basis not in FIRM:
+    elif basis not in FIRM:
         against += _stops(case, basis)
     restriction = case.state.restriction
     if restriction is not None and case.purpose.processing != STORAGE_ONLY:

@@ -90,12 +90,7 @@ def _consents(
 ) -> list[_Change]:
     """Return the least consent that leaves nothing about consent to complain of, else the most."""
     explicit = (*purpose.explicit, *purpose.processing)
-    granted = Granted(
-        at=at,
-        purpose=purpose.name,
-        clause=policy.clauses[purpose.name],
-        channels=(request.channel,) if request.channel else (),
-    )
+    granted = Granted(at=at, purpose=purpose.name, clause=policy.clauses[purpose.name])
     said = [
         _Change(Remedy("consent", "the customer agrees"), granted),
         _Change(

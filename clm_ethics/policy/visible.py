@@ -16,9 +16,8 @@ from ..model.state import Consent, State, Status
 from ..model.times import NEVER
 from ..regimes import covers, known_region
 from .decision import FULL, Grant, Reason
-from .values import Basis
 from .policy import Sight
-from .values import Purpose
+from .values import Basis, Purpose
 from .words import reason
 
 if TYPE_CHECKING:
@@ -218,7 +217,7 @@ def _ended(purpose: Purpose, state: State, collected: datetime) -> datetime | No
         noes.append(objected.since or objected.at)
     if noes:
         return min(noes)
-    if _carried(purpose, state):
+    if (said is not None and said.until is None) or _carried(purpose, state):
         return None
     return collected if said is None else said.until
 

@@ -13,14 +13,26 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from clm_ethics.testing.conformance import Connect, StorageConformance
     from clm_ethics.testing.hostile import Fault, HostileStorage
+    from clm_ethics.testing.tamper import TAMPERINGS, Tamper, Tampering
 
-__all__ = ["Connect", "Fault", "HostileStorage", "StorageConformance"]
+__all__ = [
+    "TAMPERINGS",
+    "Connect",
+    "Fault",
+    "HostileStorage",
+    "StorageConformance",
+    "Tamper",
+    "Tampering",
+]
 
 _HOMES: Final = {
     "Connect": "clm_ethics.testing.conformance",
     "Fault": "clm_ethics.testing.hostile",
     "HostileStorage": "clm_ethics.testing.hostile",
     "StorageConformance": "clm_ethics.testing.conformance",
+    "TAMPERINGS": "clm_ethics.testing.tamper",
+    "Tamper": "clm_ethics.testing.tamper",
+    "Tampering": "clm_ethics.testing.tamper",
 }
 
 if "pytest" in sys.modules:

@@ -38,7 +38,7 @@ MOST_LINES = 1000
 
 
 class _Seen(NamedTuple):
-    """What a read may open, taken from the book that it was decided on; *stream*: whose it is, if anybody's."""
+    """What a read may open, from the book that it was decided on; *stream*: whose it is, if anybody's."""
 
     decision: Decision
     sealer: Sealer | None
@@ -62,7 +62,7 @@ def may(
     at: datetime | None = None,
 ) -> Flow[Decision]:
     """Decide, and write nothing."""
-    request = check_request(setting.policy, purpose, fields, channel)
+    request = check_request(setting.policy, purpose, fields, channel, setting.acting)
     moment = setting.clock() if at is None else aware(at, "may(at=)")
     book = yield from peek(setting, ref)
     return decide(setting.policy, book.state, request, moment)
@@ -124,14 +124,16 @@ def _read(setting: Setting, ref: str, request: Request, by: str) -> Flow[_Seen]:
 
 def _look(setting: Setting, book: Book, request: Request) -> _Seen:
     decision = decide(setting.policy, book.state, request, book.now())
-    cells = {
-        name: _visible(book.cells(name), grant)
-        for name, grant in decision.fields.items()
-        if name not in BUILT_IN and name != "stage" and book.sealer is not None
-    }
-    about = {name: book.state.about[name] for name in decision.fields if name in book.state.about}
-    if "stage" in decision.fields:
-        about["stage"] = decision.stage
+    cells: dict[str, list[Cell]] = {}
+    about: dict[str, str] = {}
+    known = book.state.about
+    for name, grant in decision.fields.items():
+        if name in BUILT_IN:
+            about |= {name: known[name]} if name in known else {}
+        elif name == "stage":
+            about[name] = decision.stage
+        elif book.sealer is not None:
+            cells[name] = _visible(book.cells(name), grant)
     return _Seen(decision, book.sealer, cells, about, book.state, whose(book))
 
 
@@ -219,9 +221,12 @@ def _open(setting: Setting, seen: _Seen) -> tuple[dict[str, Any], dict[str, Reas
 
 
 def _opened(seen: _Seen, name: str, grant: Grant, policy: Policy) -> list[Value]:
-    if seen.sealer is None:
+    cells = seen.cells.get(name)
+    if seen.sealer is None or not cells:
         return []
-    found = [open_cell(seen.sealer, name, cell) for cell in seen.cells.get(name, ())]
+    if len(cells) == 1 and not grant.by_item:  # nearly always
+        return [open_cell(seen.sealer, name, cells[0])]
+    found = [open_cell(seen.sealer, name, cell) for cell in cells]
     if not grant.by_item:
         return found
     purpose, state, at = policy.purposes[seen.decision.purpose], seen.state, seen.decision.at

@@ -35,14 +35,18 @@ def check_names(given: Iterable[str], place: str) -> tuple[str, ...]:
 def check_several(given: Iterable[T], what: str, place: str) -> tuple[T, ...]:
     """Return what is in *given*; a text, or what cannot be gone through, is a ``UsageError``."""
     if isinstance(given, str) or not hasattr(given, "__iter__"):
-        raise UsageError(f"one value where several {what} belong", place=place, remedy="write [...] around it")
+        raise UsageError(
+            f"one value where several {what} belong", place=place, remedy="write [...] around it"
+        )
     return tuple(given)
 
 
 def check_count(given: int | None, what: str, place: str, least: int) -> None:
     """Raise ``UsageError`` unless *given* is a whole number of at least *least*."""
     if isinstance(given, bool) or not isinstance(given, int) or given < least:
-        raise UsageError(f"{what} is a whole number, {least} or more", place=place, remedy="pass such a number")
+        raise UsageError(
+            f"{what} is a whole number, {least} or more", place=place, remedy="pass such a number"
+        )
 
 
 def _is_unicode(text: str) -> bool:

@@ -32,6 +32,10 @@ class Input(NamedTuple):
     items: dict[str, dict[str, Any]]
     about: dict[str, str]
 
+    def __repr__(self) -> str:
+        """Name the fields."""
+        return f"<Input for {', '.join(self.names) or 'nothing'}>"
+
     @property
     def names(self) -> tuple[str, ...]:
         """Every field that gets something."""

@@ -286,6 +286,10 @@ class Past(NamedTuple):
     record: bytes
     event: Any
 
+    def __repr__(self) -> str:
+        """Show what kind of entry it is."""
+        return f"<Past {type(self.event).__name__}>"
+
 
 def past_entry(setting: Setting, ref: str, index: int) -> Flow[tuple[bytes, Past]]:
     """Return the customer's stream and the opened entry *index*."""

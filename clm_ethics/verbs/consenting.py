@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
@@ -29,7 +29,6 @@ from .checking import check_names, check_text
 from .collecting import check_shown
 from .common import (
     Past,
-    Repeated,
     check_actor,
     check_happened,
     key_bytes,
@@ -62,8 +61,11 @@ LONGEST_QUOTE = 1 << 16
 
 
 class _Done(NamedTuple):
-    past: Past
+    """What was said now, or (without *past*) that it was said before, and what came of it."""
+
     effect: Effect
+    past: Past | None
+    index: int = 0  # type: ignore[assignment]  # hides tuple.index, which nobody needs
 
 
 def grant(
@@ -91,12 +93,13 @@ def grant(
     named, on = _check_grant(policy, wanted, shown, explicit, channels, given_by)
     content = [purpose, shown, named, on, given_by, evidence]
 
-    def tell(book: Book) -> _Done | Repeated:
+    def tell(book: Book) -> _Done:
         need_living(book, "grant")
         mine = key_bytes(book, "grant", key, content)
+        effect = Effect(holds=True, text="the customer agreed")
         before = repeated(book, mine, "grant")
         if before is not None:
-            return before
+            return _Done(effect, None, before.index)
         learnt = book.now()
         said = Granted(
             at=learnt,
@@ -121,7 +124,7 @@ def grant(
             answer.require()
         if given_by == "subject" and too_young(policy, book.state, wanted, learnt):
             raise refusal(answer, (reason("consent.guardian_needed"),), "grant")
-        return _append(setting, book, said, Effect(holds=True, text="the customer agreed"))
+        return _append(setting, book, said, effect)
 
     return (yield from _receipt(setting, ref, "granted", tell))
 
@@ -247,12 +250,12 @@ def _no(
 ) -> Flow[Receipt]:
     happened = check_happened(at, setting.clock(), kind)
 
-    def tell(book: Book) -> _Done | Repeated:
+    def tell(book: Book) -> _Done:
         need_living(book, kind)
         mine = key_bytes(book, kind, key, [purpose.name])
         before = repeated(book, mine, kind)
         if before is not None:
-            return before
+            return _Done(_effect(setting, book, purpose), None, before.index)
         event = replace(said, at=book.now(), happened=happened, policy=setting.policy.hash, key=mine)
         if isinstance(event, Objected) and ground:
             event = replace(event, ground=_quoted(book, ground))
@@ -307,17 +310,18 @@ def restrict(
     check_text(reason, "a reason", "restrict(reason=)", LONGEST_REASON)
     happened = check_happened(at, setting.clock(), "restrict")
 
-    def tell(book: Book) -> _Done | Repeated:
+    def tell(book: Book) -> _Done:
         need_living(book, "restrict")
         mine = key_bytes(book, "restrict", key, [reason])
+        text = "only storage, and what the customer agrees to from now on"
+        effect = Effect(holds=True, text=text)
         before = repeated(book, mine, "restrict")
         if before is not None:
-            return before
+            return _Done(effect, None, before.index)
         event = Restricted(
             at=book.now(), by=by, happened=happened, policy=setting.policy.hash, key=mine, reason=reason
         )
-        text = "only storage, and what the customer agrees to from now on"
-        return _append(setting, book, event, Effect(holds=True, text=text))
+        return _append(setting, book, event, effect)
 
     receipt = yield from _receipt(setting, ref, "restricted", tell)
     yield from once_said(raise_floor(setting, ref, receipt.index, care=True))
@@ -331,37 +335,35 @@ def lift_restriction(
     by = check_actor(by, setting.acting, "lift_restriction")
     happened = check_happened(at, setting.clock(), "lift_restriction")
 
-    def tell(book: Book) -> _Done | Repeated:
+    def tell(book: Book) -> _Done:
         need_living(book, "lift_restriction")
         need_current(setting, book, "lift_restriction")
         mine = key_bytes(book, "lift_restriction", key, [])
+        effect = Effect(holds=True, text="the processing is not restricted")
         before = repeated(book, mine, "lift_restriction")
         if before is not None:
-            return before
+            return _Done(effect, None, before.index)
         event = RestrictionLifted(
             at=book.now(), by=by, happened=happened, policy=setting.policy.hash, key=mine
         )
-        was = book.state.restriction is not None
-        text = "the processing is no longer restricted" if was else "nothing was restricted"
-        return _append(setting, book, event, Effect(holds=was, text=text))
+        return _append(setting, book, event, effect)
 
     return (yield from _receipt(setting, ref, "lifted", tell))
 
 
 def _append(setting: Setting, book: Book, event: Event, effect: Effect) -> _Done:
     event = moved(setting, book, event)
-    return _Done(written_past(book.append(event), event), effect)
+    return _Done(effect, written_past(book.append(event), event))
 
 
-def _receipt(setting: Setting, ref: str, kind: str, tell: Callable[[Book], Any]) -> Flow[Receipt]:
+def _receipt(setting: Setting, ref: str, kind: str, tell: Callable[[Book], _Done]) -> Flow[Receipt]:
     """Run *tell*, and sign a receipt of its entry: the new one, or the one it repeats."""
     done = yield from on_customer(setting, ref, tell)
-    if isinstance(done, Repeated):
+    if done.past is None:
         stream, past = yield from once_said(past_entry(setting, ref, done.index))
-        effect = Effect(holds=True, text="it was said before")
     else:
         found, _ = yield from once_said(locate(setting, ref))
-        stream, past, effect = found or b"", done.past, done.effect
+        stream, past = found or b"", done.past
     return make_receipt(
         kind,
         stream,
@@ -369,5 +371,5 @@ def _receipt(setting: Setting, ref: str, kind: str, tell: Callable[[Book], Any])
         salt=past.salt,
         record=past.record,
         signer=setting.tenant_keys.receipt_signer(),
-        effect=effect,
+        effect=done.effect,
     )

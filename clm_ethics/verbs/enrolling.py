@@ -63,6 +63,10 @@ class _Wish(NamedTuple):
     again: bool
     answer: Decision
 
+    def __repr__(self) -> str:
+        """Show neither who nor what."""
+        return f"<wish to enrol for {self.purpose.name}>"
+
 
 def enroll(
     setting: Setting,

@@ -94,7 +94,7 @@ def _register(setting: Setting, book: Book, ref: str) -> Flow[None]:
     """Step 0: one head per tombstone token: the reference, and each look-up value."""
     tokens = [tombstone_of(setting, REF, ref)]
     for name, field in setting.policy.fields.items():
-        if field.lookup:
+        if field.lookup and book.opens(name):
             tokens += [tombstone_of(setting, name, each.value) for each in book.values(name)]
     tokens = list(dict.fromkeys(tokens))
     stone = Tombstone(
@@ -188,12 +188,13 @@ def _survivors(setting: Setting, book: Book) -> Flow[_Survivors]:
     if book.sealer is None or book.state.erased is not None:
         return _NONE
     plan = plan_erasure(setting.policy, book.state, book.now(), frozenset(setting.sources))
-    if not plan.stays:
+    stays = {field: kept.purpose for field, kept in plan.stays.items() if book.opens(field)}
+    if not stays:
         return _NONE
     name = streams.key_stream(book.stream, 1)
     key = yield from _survivors_key(setting, name)
     sealer = Sealer(key, tenant=setting.tenant, stream=book.stream, key_stream=name, random=setting.random)
-    return _Survivors({field: kept.purpose for field, kept in plan.stays.items()}, sealer)
+    return _Survivors(stays, sealer)
 
 
 def _survivors_key(setting: Setting, name: bytes) -> Flow[bytes]:
@@ -231,7 +232,7 @@ def delete_key(setting: Setting, stream: bytes) -> Flow[None]:
     for _ in range(ATTEMPTS):
         head = yield from effects.load_one(name, KEYS)
         if head is None:
-            setting.forget_key(name)
+            setting.bury_key(name)
             return
         yield from effects.commit_one(Write(name, head.version, None), KEYS)
     raise Busy("the key stream kept moving", place="erase", remedy="erase again: it resumes")

@@ -175,7 +175,7 @@ def _drop_last_key(setting: Setting, stream: bytes) -> Flow[None]:
     key = yield from effects.load_one(name, KEYS)
     if key is not None:
         yield from effects.commit_one(Write(name, key.version, None), KEYS)
-        setting.forget_key(name)
+        setting.bury_key(name)
 
 
 def _remove(setting: Setting, book: Book, at: datetime) -> Swept:

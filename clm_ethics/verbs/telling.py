@@ -177,6 +177,13 @@ def _closing(book: Book, purpose: str, rule: EventRule, key: str | None) -> tupl
         named = contract_key(book, key, 0)
         if named in is_open:
             return (named,)
+        unkeyed = (contract_key(book, None, 1),)  # opened by the enrolment: no key could name it
+        if is_open and is_open != unkeyed:
+            raise UsageError(
+                f"no open contract of `{purpose}` has this key",
+                place=f"record({rule.name!r})",
+                remedy="pass key= of the event that opened it; if that had none, leave it out",
+            )
     if len(is_open) > 1:
         raise UsageError(
             f"{len(is_open)} contracts of `{purpose}` are open, and the event names none of them",

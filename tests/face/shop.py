@@ -114,7 +114,7 @@ def heads(storage: Any) -> dict[bytes, Any]:
 
 def document(**changes: Any) -> dict[str, Any]:
     """Return the example policy's document, with keys changed: ``purposes__order__basis="consent"``."""
-    import tomllib  # noqa: PLC0415
+    import tomllib
 
     found = tomllib.loads(EXAMPLE.read_text())
     for path, value in changes.items():
@@ -139,8 +139,6 @@ def agree(customer: Any, purpose: str, **more: Any) -> Any:
     """Let the customer say yes to the current notice."""
     shown = customer._steward.notice(purpose).id
     return customer.grant(purpose, shown=shown, by="signup", **more)
-
-
 
 
 def clone(storage: MemoryStorage) -> MemoryStorage:

@@ -11,6 +11,11 @@ from clm_ethics import FileKeys, Policy, Steward
 POLICY = Path(__file__).parent.parent.parent / "docs" / "examples" / "policy.toml"
 
 
+def environment() -> dict[str, str]:
+    """Return the environment in which this program finds the library."""
+    return os.environ | {"PYTHONPATH": str(POLICY.parent.parent.parent)}
+
+
 def say(*words: object) -> None:
     """Print a line at once, whatever happens next."""
     os.write(1, (" ".join(map(str, words)) + "\n").encode())

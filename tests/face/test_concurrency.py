@@ -22,9 +22,7 @@ from tests.face.shop import KEYS, POLICY, Clock, Counting, Seeded, agree, clone,
 
 def in_file(folder: Any, **more: Any) -> Steward:
     """Open the shop in a file."""
-    return Steward.open(
-        f"sqlite:///{folder}/crm.db", policy=POLICY, keys=FileKeys(folder / "keys"), **more
-    )
+    return Steward.open(f"sqlite:///{folder}/crm.db", policy=POLICY, keys=FileKeys(folder / "keys"), **more)
 
 
 def run(threads: list[Thread]) -> None:
@@ -130,7 +128,7 @@ def test_threads_that_wait_for_one_stream_share_one_commit():
 
 def test_of_verbs_that_share_a_commit_each_hears_its_own_answer():
     """One is refused, one repeats, one is wrong: the others are written all the same."""
-    from clm_ethics import KeyReused, UsageError  # noqa: PLC0415
+    from clm_ethics import KeyReused, UsageError
 
     async def story() -> None:
         async with AsyncSteward.memory(POLICY, clock=Clock(), random=Seeded()) as shop:
@@ -260,10 +258,7 @@ def test_two_processes_tell_one_customer(tmp_path):
     with in_file(tmp_path) as shop:
         enrolled(shop)
     program = [sys.executable, teller.__file__, "compete", str(tmp_path)]
-    both = [
-        subprocess.Popen([*program, who, "25"], cwd=os.getcwd(), env=os.environ | {"PYTHONPATH": os.getcwd()})
-        for who in "ab"
-    ]
+    both = [subprocess.Popen([*program, who, "25"], env=teller.environment()) for who in "ab"]
     assert [0, 0] == [each.wait() for each in both]
     with in_file(tmp_path) as shop:
         ana = shop.customer("c-1001")
@@ -368,9 +363,7 @@ def test_a_refusal_that_cannot_be_written_now_is_still_answered():
     inner = MemoryStorage()
     hostile = HostileStorage(inner)
     with steward(hostile) as shop:
-        people = [
-            shop.enroll(f"c-{n}", {"region": "DE"}, purpose="account", by="t") for n in range(120)
-        ]
+        people = [shop.enroll(f"c-{n}", {"region": "DE"}, purpose="account", by="t") for n in range(120)]
         hostile._fault, hostile._forever = Fault.REFUSED, False
         for each in people[:99]:
             assert not each.read("newsletter", by="web")
@@ -385,3 +378,53 @@ def test_a_refusal_that_cannot_be_written_now_is_still_answered():
     with steward(clone(inner), random=Seeded(2)) as shop:
         counted = sum(kinds(shop.customer(f"c-{n}"))["refusal"] for n in range(120))
         assert 100 == counted
+
+
+def test_who_is_stopped_while_he_commits_for_others_tells_them_that_it_is_unknown():
+    """A signal ends one thread; the other hears that its no may be written, and tells it again."""
+
+    class Stopped(BaseException):
+        pass
+
+    class Stopping(Counting):
+        def commit(self, writes: Any, /) -> Any:
+            made = super().commit(writes)
+            if self.calls["stop"]:
+                self.calls["stop"] = 0
+                raise Stopped
+            return made
+
+    storage = Stopping()
+    with steward(storage) as shop:
+        ana = enrolled(shop)
+        leading, together = shop._driver._leading, Barrier(2)
+
+        class Both:
+            """The leader's lock, taken only once both have queued."""
+
+            def __enter__(self) -> None:
+                together.wait()
+                leading.acquire()
+
+            def __exit__(self, *_: object) -> None:
+                leading.release()
+
+        shop._driver._leading = Both()
+        storage.calls["stop"] = 1
+        came: list[BaseException] = []
+
+        def tell(purpose: str) -> None:
+            try:
+                ana.lift_restriction(by="t", key=purpose)
+            except BaseException as error:  # noqa: BLE001  (it is what the test looks at)
+                came.append(error)
+
+        run([Thread(target=tell, args=(purpose,)) for purpose in ("a", "b")])
+        shop._driver._leading = leading
+        [stopped] = [error for error in came if isinstance(error, Stopped)]
+        [unsure] = [error for error in came if error is not stopped]
+        assert isinstance(unsure, StorageUnavailable)
+        assert unsure.written is None
+        for purpose in ("a", "b"):
+            ana.lift_restriction(by="t", key=purpose)
+        assert 2 == kinds(ana)["restriction_lifted"]

@@ -286,7 +286,9 @@ def test_an_erased_owner_is_replaced_once_in_every_interleaving(split, few):
         enrolled(shop, REF).erase(by="customer")
     for place, workers in ends(start, again=True):
         assert 1 == [worker.came for worker in workers].count(REF)
-        assert all(worker.came == REF or isinstance(worker.came, (AlreadyEnrolled, Busy)) for worker in workers)
+        assert all(
+            worker.came == REF or isinstance(worker.came, (AlreadyEnrolled, Busy)) for worker in workers
+        )
         check(place, workers)
 
 
@@ -417,6 +419,6 @@ def test_an_erased_person_is_not_brought_back_by_an_import():
 
 def ana_mail() -> str:
     """Return the address in another spelling."""
-    from tests.face.shop import EMAIL  # noqa: PLC0415
+    from tests.face.shop import EMAIL
 
     return f" {EMAIL.upper()} "

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +16,9 @@ from clm_ethics.flows import streams
 from clm_ethics.storage.memory import MemoryStorage
 from tests.face import teller
 from tests.face.shop import POLICY, Clock, Seeded, Till, agree, clone, enrolled, heads, kinds, steward
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REF = "c-xolotl-4711"
 EMAIL = "Xolotl.Q@Quetzal.Example"
@@ -63,13 +64,18 @@ def search(folder: Path, things: dict[str, bytes]) -> list[str]:
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     assert files
     return [
-        f"{name} in {path.name}" for path in files for name, what in things.items() if what in path.read_bytes()
+        f"{name} in {path.name}"
+        for path in files
+        for name, what in things.items()
+        if what in path.read_bytes()
     ]
 
 
 def planted() -> dict[str, bytes]:
     """Return everything to be searched for."""
-    return {f"{name} ({how})": what for name, text in PLANTED.items() for how, what in encodings(text).items()}
+    return {
+        f"{name} ({how})": what for name, text in PLANTED.items() for how, what in encodings(text).items()
+    }
 
 
 def opened(folder: Path, *, split: bool, kind: Any = Steward, **more: Any) -> Any:
@@ -108,7 +114,7 @@ def secrets_of(shop: Steward, ref: str) -> dict[str, bytes]:
     """Return the bytes that open or name the customer: the wrapped key, the tokens, sealed values."""
     setting = shop._setting
     data, kept = shop._driver._storages
-    from clm_ethics.verbs.common import token_of  # noqa: PLC0415
+    from clm_ethics.verbs.common import token_of
 
     claim = token_of(setting, "ref", ref)
     [head] = data.load([claim])
@@ -200,7 +206,7 @@ def test_an_erasure_shows_up_in_every_answer():
 
 
 def test_what_a_law_keeps_is_readable_by_that_law_alone_and_not_for_ever():
-    """Invoices survive under a key of their own, with their places and times, until the law's time is over."""
+    """Invoices survive under a key of their own, with their times, until the law's time is over."""
     clock = Clock()
     storage = MemoryStorage()
     with steward(storage, clock=clock, sources={"shop_db": Till()}) as shop:
@@ -249,7 +255,7 @@ def test_a_tombstone_blocks_the_reference_and_each_address():
 
 def test_two_erasures_at_once_are_one():
     """Whoever asks second resumes the first, or gets the same certificate."""
-    from threading import Thread  # noqa: PLC0415
+    from threading import Thread
 
     storage = MemoryStorage()
     with steward(storage, sources={"shop_db": Till()}) as one, steward(storage, random=Seeded(2)) as two:
@@ -378,7 +384,9 @@ def test_a_copy_that_lost_only_reads_and_a_yes_is_used_as_it_is():
     with steward(backup, keys_in=kept, random=Seeded(2)) as shop:
         ana = shop.customer("c-1001")
         assert ana.read("account", by="web")
-        assert ("consent.missing",) == ana.may("newsletter", channel="email").codes or not ana.may("newsletter")
+        assert ("consent.missing",) == ana.may("newsletter", channel="email").codes or not ana.may(
+            "newsletter"
+        )
         assert not ana.may("recommendations")
         assert 0 == shop.after_restore(by="ops").withdrawn
 
@@ -410,7 +418,11 @@ def test_killed_while_erasing_it_is_resumed(tmp_path, split):
         for n in range(count):
             ana = shop.enroll(f"c-{n}", {"email": f"p{n}@planted.example"}, purpose="account", by="t")
             ana.record(
-                "order_placed", {"sku": f"sku-{n}-planted", "amount": "1"}, purpose="order", by="till", key="o"
+                "order_placed",
+                {"sku": f"sku-{n}-planted", "amount": "1"},
+                purpose="order",
+                by="till",
+                key="o",
             )
     begun: set[int] = set()
     for round_ in range(5):
@@ -437,10 +449,15 @@ def test_killed_while_erasing_it_is_resumed(tmp_path, split):
 
 def killed(folder: Path, count: int, *, split: bool, lines: int) -> set[int]:
     """Erase in another process, and kill it after so many lines; return whom it had begun with."""
-    program = [sys.executable, teller.__file__, "erase", str(folder), str(count), "split" if split else "beside"]
-    child = subprocess.Popen(
-        program, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": os.getcwd()}
-    )
+    program = [
+        sys.executable,
+        teller.__file__,
+        "erase",
+        str(folder),
+        str(count),
+        "split" if split else "beside",
+    ]
+    child = subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env=teller.environment())
     assert child.stdout is not None
     said = []
     for line in child.stdout:

@@ -1,4 +1,4 @@
-"""The first ten minutes of a host developer, as they are promised, in memory, in a file, and with ``await``."""
+"""The first ten minutes of a host developer, as promised: in memory, in a file, and with ``await``."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def first_ten_minutes(opened):
 
 def test_the_example_works_in_memory(here):
     """As written."""
-    from clm_ethics import Policy  # noqa: PLC0415
+    from clm_ethics import Policy
 
     proof, vkey = first_ten_minutes(Steward.memory(Policy.load("policy.toml")))
     assert proof.check(vkey)
@@ -140,12 +140,15 @@ def scenario(shop, ana):
     offers = [Offer("spring", purpose="newsletter", uses={"tastes"}), Offer("tip", purpose="recommendations")]
     yield "enroll", lambda: shop.enroll("c-1001", values, purpose="account", by="signup", key="in")
     yield "may", lambda: ana.may("recommendations")
-    yield "record", lambda: ana.record(
-        "order_placed",
-        {"sku": "tea", "amount": "19.90", "number": "R1"},
-        purpose="order",
-        by="till",
-        key="o1",
+    yield (
+        "record",
+        lambda: ana.record(
+            "order_placed",
+            {"sku": "tea", "amount": "19.90", "number": "R1"},
+            purpose="order",
+            by="till",
+            key="o1",
+        ),
     )
     yield "notice", lambda: shop.notice("recommendations", "newsletter", locale="de")
     for purpose in ("recommendations", "newsletter"):
@@ -166,15 +169,15 @@ def scenario(shop, ana):
     yield "refuse", lambda: ana.refuse("recommendations", by="customer")
     yield "withdraw", lambda: ana.withdraw("order", by="customer")
     yield "read", lambda: ana.read("recommendations", by="web")
-    yield "sweep", lambda: shop.sweep()
-    yield "seal", lambda: shop.seal()
-    yield "history", lambda: ana.history()
-    yield "plan_erase", lambda: ana.plan_erase()
+    yield "sweep", shop.sweep
+    yield "seal", shop.seal
+    yield "history", ana.history
+    yield "plan_erase", ana.plan_erase
     yield "erase", lambda: ana.erase(by="customer")
-    yield "history", lambda: ana.history()
+    yield "history", ana.history
     yield "after_restore", lambda: shop.after_restore(by="ops")
-    yield "verify", lambda: shop.ledger.verify()
-    yield "checkpoint", lambda: shop.ledger.checkpoint()
+    yield "verify", shop.ledger.verify
+    yield "checkpoint", shop.ledger.checkpoint
 
 
 shown: list[str] = []
@@ -233,7 +236,7 @@ def test_time_in_a_history_never_runs_backwards():
 
 def test_a_handle_reads_nothing():
     """``customer()`` asks nobody, so that it is free and never fails for who is unknown."""
-    from tests.face.shop import Counting, steward  # noqa: PLC0415
+    from tests.face.shop import Counting, steward
 
     storage = Counting()
     with steward(storage) as shop:

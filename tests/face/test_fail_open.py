@@ -167,7 +167,7 @@ def test_a_yes_to_one_purpose_is_not_a_yes_to_its_neighbour():
 
 def test_a_yes_to_another_clause_is_no_yes():
     """The purpose was widened since: she is asked again, and neighbours are not."""
-    from clm_ethics.storage.memory import MemoryStorage  # noqa: PLC0415
+    from clm_ethics.storage.memory import MemoryStorage
 
     storage = MemoryStorage()
     with steward(storage) as shop:
@@ -184,7 +184,7 @@ def test_a_yes_to_another_clause_is_no_yes():
 
 def test_a_rule_that_errs_withholds(monkeypatch):
     """A broken rule does not step aside, and its error shows no value."""
-    from clm_ethics.ethics import rules  # noqa: PLC0415
+    from clm_ethics.ethics import rules
 
     def broken(facts: Any) -> None:
         raise ZeroDivisionError(EMAIL)
@@ -214,9 +214,9 @@ def test_the_audit_cannot_be_switched_off():
 
 def test_a_storage_that_fails_gives_no_value():
     """No entry, no view: the read is durable first."""
-    from clm_ethics import StorageUnavailable  # noqa: PLC0415
-    from clm_ethics.storage.memory import MemoryStorage  # noqa: PLC0415
-    from clm_ethics.testing.hostile import Fault, HostileStorage  # noqa: PLC0415
+    from clm_ethics import StorageUnavailable
+    from clm_ethics.storage.memory import MemoryStorage
+    from clm_ethics.testing.hostile import Fault, HostileStorage
 
     hostile = HostileStorage(MemoryStorage())
     with steward(hostile) as shop:
@@ -406,7 +406,7 @@ def test_a_customer_restricted_stays_restricted_for_every_caller():
 
 def test_an_erasure_that_a_hold_delayed_is_resumed_not_forgotten():
     """What a source could not erase stays on the certificate as pending until it has."""
-    from tests.face.shop import Till  # noqa: PLC0415
+    from tests.face.shop import Till
 
     till = Till(broken=True)
     with steward(sources={"shop_db": till}) as shop:

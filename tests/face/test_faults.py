@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from clm_ethics import Busy, Offer, Steward, StorageUnavailable
+from clm_ethics import Busy, Denied, Offer, Steward, StorageUnavailable, UnknownCustomer, UsageError
 from clm_ethics.storage.memory import MemoryStorage
 from clm_ethics.testing.hostile import Fault, HostileStorage
 from tests.face.shop import (
@@ -239,10 +239,9 @@ class World:
         if self.hostile_keys is not None:
             self.hostile_keys.enabled = False
             kept = self.hostile_keys if faulty else self.keys
-        shop = steward(
+        return steward(
             data, keys_in=kept, clock=self.clock, random=Seeded(object()), sources={"shop_db": self.till}
         )
-        return shop
 
 
 def prepared(case: Case, *, split: bool) -> tuple[MemoryStorage, MemoryStorage | None, Clock]:
@@ -385,3 +384,50 @@ def test_a_search_that_meets_a_fault_is_answered_or_fails_as_a_whole():
                 break
         else:
             pytest.fail("it never came to its end")
+
+
+class Rival:
+    """Somebody else, who says no to something at the n-th call of the storage."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.shop = world.open(faulty=False)
+        self.left = number
+        self.told = 0
+
+    def __call__(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            with suppress(UnknownCustomer):
+                ana(self.shop).refuse("newsletter", by="rival")
+                self.told = 1
+
+
+@pytest.mark.parametrize("split", [False, True], ids=["beside", "split"])
+@pytest.mark.parametrize("name", sorted(CASES.keys() - {"refuse"}))
+def test_a_verb_between_whose_steps_somebody_else_says_no(name, split):
+    """Between any two calls another process writes to the same customer: both are there, once."""
+    case = CASES[name]
+    data, keys, clock = prepared(case, split=split)
+    came = 0
+    for number in range(1, 40):
+        world = World(clone(data), None if keys is None else clone(keys))
+        world.clock.now = clock.now
+        shop = world.open(faulty=True)
+        rival = Rival(world, number)
+        world.hostile._pause = rival
+        world.hostile.enabled = True
+        refused_before = kinds(ana(rival.shop))["refused"]
+        with suppress(Denied, UsageError):  # what needs the newsletter may be refused now
+            case.act(shop)
+        world.hostile.enabled = False
+        came += rival.told
+        if case.kind != "erasure_begun" and rival.told:
+            told = kinds(ana(shop))
+            assert rival.told == told["refused"] - refused_before
+            assert not ana(shop).may("newsletter", channel="email")
+        assert 1 >= kinds(ana(shop))[case.kind] or not case.exactly
+        found = shop.ledger.verify()
+        assert () == tuple(str(fault) for fault in found.faults)
+        if rival.left > 0:
+            break
+    assert came > 0 or name == "enroll"

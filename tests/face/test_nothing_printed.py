@@ -116,7 +116,7 @@ def test_no_repr_text_format_or_log_shows_a_value(things):
     logger = logging.getLogger("test")
     logger.addHandler(handler)
     for name, thing in things.items():
-        clean(f"{name} {thing} {thing!r} {[thing]} {({'a': thing})}")
+        clean(f"{name} {thing} {thing!r} {[thing]} { ({'a': thing}) }")
         clean(pprint.pformat(thing))
         logger.warning("%s %r", thing, thing)
         for explain in ("explain", "to_json", "__str__"):
@@ -221,7 +221,9 @@ def test_no_error_shows_a_value():
         clean(f"{error} {error!r} {error.args}")
         shown = "".join(traceback.format_exception(error))
         for line in shown.splitlines():
-            if "tests/face" not in line and not line.startswith("    "):  # source lines of this test name them
+            if "tests/face" not in line and not line.startswith(
+                "    "
+            ):  # source lines of this test name them
                 clean(line)
         clean(repr(vars(error)))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from clm_ethics import Busy, StorageUnavailable, ValueRefused
-from clm_ethics.ledger.receipt import Receipt
 from clm_ethics.storage.memory import MemoryStorage
 from clm_ethics.testing.hostile import Fault, HostileStorage
 from tests.face.shop import EMAIL, Counting, agree, enrolled, heads, kinds, steward
@@ -36,7 +35,7 @@ def test_a_commit_that_becomes_true_late_is_still_the_one_that_the_receipt_is_of
     with steward(storage) as shop:
         ana = enrolled(shop)
         storage.armed = True
-        receipt: Receipt = ana.refuse("recommendations", by="customer")
+        receipt = ana.refuse("recommendations", by="customer")
         shop.seal()
         assert 1 == kinds(ana)["refused"]
         assert shop.prove(receipt)
@@ -93,7 +92,7 @@ def test_endless_conflicts_end_as_busy_and_write_nothing():
 
 def test_a_verb_that_is_refused_half_way_leaves_nothing_in_what_others_write():
     """Verbs of one stream share a write; the look-up tokens of a refused one are not in it."""
-    from clm_ethics.flows import Job, settle  # noqa: PLC0415
+    from clm_ethics.flows import Job, settle
 
     storage = MemoryStorage()
     with steward(storage) as shop:
@@ -122,7 +121,7 @@ def test_a_verb_that_is_refused_half_way_leaves_nothing_in_what_others_write():
 
 def book_event(shop, book):
     """Return some event that changes little."""
-    from clm_ethics.model.events import Refused  # noqa: PLC0415
+    from clm_ethics.model.events import Refused
 
     return Refused(at=book.now(), by="test", policy=shop.policy.hash, purpose="recommendations")
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clm_ethics.errors import ClmError, LedgerError, NoteError, ProofError
+from clm_ethics.errors import ClmError, LedgerError, NoteError, ProofError, UsageError
 from clm_ethics.ledger import verifier
 from clm_ethics.ledger.proof import Proof
 from clm_ethics.storage.memory import MemoryStorage
@@ -137,6 +137,14 @@ def test_a_proof_of_another_log_is_refused():
         PROOF.check(other.steward.ledger.vkey())
     with pytest.raises(verifier.Refused):
         standalone(PROOF, other.steward.ledger.vkey())
+
+
+@pytest.mark.parametrize("origin", ["", "other/log", "clm_ethics/log/0000000000000000/0"])
+def test_the_key_of_a_log_of_others_is_not_given(origin):
+    """A name that is none of this ledger's logs is a wrong call; the receipt key is another key."""
+    with pytest.raises(UsageError):
+        SHOP.steward.ledger.vkey(origin=origin)
+    assert SHOP.steward.ledger.receipt_vkey() == RECEIPT.vkey != VKEY
 
 
 def test_what_is_not_sealed_yet_cannot_be_proven_yet():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import product
 
 import attrs
 import pytest
@@ -105,17 +106,20 @@ class TestWithoutTheKeys:
 
     def test_a_crash_while_opening_leaves_nothing_that_other_keys_could_take(self):
         """Wherever opening fails, opening again works, and the data is bound to its keys by then."""
-        for fault in Fault:
-            for call in range(1, 8):
-                data, kept = MemoryStorage(), MemoryStorage()
-                hostile = HostileStorage(data, fault=fault, fail_at=call, forever=True)
-                keys = MemoryKeys(Seeded("keys"))
-                with suppress(ClmError):
+        for fault, call, which in product(Fault, range(1, 8), ("data", "kept", "once")):
+            data, kept = MemoryStorage(), MemoryStorage()
+            inner = data if which == "data" else kept
+            hostile = HostileStorage(inner, fault=fault, fail_at=call, forever=which != "once")
+            keys = MemoryKeys(Seeded("keys"))
+            with suppress(ClmError):
+                if which == "data":
                     Shop(data=hostile, kept=kept, keys=keys)
-                shop = Shop(data=data, kept=kept, keys=keys)
-                shop.enroll("c-1")
-                with pytest.raises(KeysMissing):
-                    Shop(data=data, kept=MemoryStorage(), keys=keys)
+                else:
+                    Shop(data=data, kept=hostile, keys=keys)
+            shop = Shop(data=data, kept=kept, keys=keys)
+            shop.enroll("c-1")
+            with pytest.raises(KeysMissing):
+                Shop(data=data, kept=MemoryStorage(), keys=keys)
 
     def test_a_destroyed_key_takes_the_copies_with_it(self):
         """A copy of the data from before an erasure stays shut: the customer is erased in it too."""

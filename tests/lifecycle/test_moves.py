@@ -60,7 +60,7 @@ def test_a_timed_move_comes_due_to_the_instant():
 
 
 def test_the_time_counts_from_the_last_event():
-    """ "Without an order" counts from the last order; who never ordered, from the stage."""
+    """A time without an order counts from the last order; of who never ordered, from the stage."""
     ordered = Recorded(at=NOON + 9 * DAY, event="ordered")
     elsewhere = Recorded(at=NOON + 9 * DAY, event="complaint")
 

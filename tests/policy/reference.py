@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clm_ethics.model import Status
 from clm_ethics.policy import Basis
-from clm_ethics.regimes import Posture, consent_age
+from clm_ethics.regimes import Posture, consent_age, known_region
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,8 @@ class Answer(NamedTuple):
 
 
 class Case(NamedTuple):
+    """All that is looked at."""
+
     policy: Policy
     state: State
     purpose: Purpose
@@ -156,11 +158,11 @@ def _holds(case: Case, claim: Basis, rulings: list[Ruling]) -> bool:
     if claim not in UNSTOPPABLE and _stopped(case, claim):
         return False
     said = state.consents.get(purpose.name)
-    if state.restriction is not None and purpose.processing != ("storage",):
-        # Art. 18(2): but for storage, only with consent, and that given in the restricted time.
-        if claim is not Basis.CONSENT or said is None or said.index < state.restriction.index:
-            return False
-    return _question(case, claim)
+    # Art. 18(2): but for storage, only with consent, and that given in the restricted time.
+    if state.restriction is None or purpose.processing == ("storage",):
+        return _question(case, claim)
+    since = said is not None and said.index > state.restriction.index
+    return claim is Basis.CONSENT and since and _question(case, claim)
 
 
 def _accepted(case: Case, claim: Basis, ruling: Ruling) -> bool:
@@ -255,7 +257,7 @@ def _old_enough(case: Case, at: datetime) -> bool:
 
 
 def _age(case: Case, at: datetime) -> int | None:
-    """The age that somebody surely has at *at*, counted birthday by birthday; 0 for a child who claims more."""
+    """The age that somebody surely has, counted birthday by birthday; 0 for a child who claims more."""
     born, minor = case.state.about.get("born"), case.state.minor_until
     if minor is not None and at < minor and (born is None or _turns(date.fromisoformat(born), 18) < minor):
         return 0
@@ -276,7 +278,7 @@ def _turns(born: date, age: int) -> datetime:
 
 
 def _soft_opt_in(case: Case) -> bool:
-    """Art. 13(2) ePrivacy Directive: each address comes from a sale, with notice of this use and its opt-out."""
+    """Art. 13(2) ePrivacy: each address comes from a sale, with notice of this use and its opt-out."""
     state, purpose = case.state, case.purpose
     channels = [case.request.channel] if case.request.channel else purpose.channels
     addresses = {case.policy.channels[name].address for name in channels} - {""}
@@ -384,9 +386,10 @@ def _field(case: Case, name: str, sets: list[set[Basis]]) -> str | tuple[str, tu
     if name not in purpose.fields:
         return "field.unlisted"
     yes = _standing_yes(case)
-    if _special(case.policy, name) and not all(Basis.LEGAL_OBLIGATION in holding for holding in sets):
-        if name not in purpose.explicit or yes is None or name not in yes.explicit:
-            return "field.special"
+    obliged = all(Basis.LEGAL_OBLIGATION in holding for holding in sets)
+    explicit = name in purpose.explicit and yes is not None and name in yes.explicit
+    if _special(case.policy, name) and not (obliged or explicit):
+        return "field.special"
     if case.request.collect:
         return "", ()
     precision = purpose.coarse.get(name, "")
@@ -438,17 +441,21 @@ def _needed_until(case: Case, collected: datetime) -> datetime:
         start = datetime(collected.year + 1, 1, 1, tzinfo=UTC)
     elif keep.since == "contract_end":
         contract = state.contracts.get(name)
-        if contract is None:
-            start = state.erased or collected
-        else:
+        start = state.erased or collected
+        if contract is not None:
             start = None if contract.open else contract.ended
     elif keep.since == "withdrawal":
-        start = _ended(state, name)
+        start = _ended(case, collected)
     return FOREVER if start is None else keep.span.after(start)
 
 
-def _ended(state: State, name: str) -> datetime | None:
-    """When the person ended the purpose, by the first no of those that stand; a later yes ends an objection."""
+def _ended(case: Case, collected: datetime) -> datetime | None:
+    """When the purpose ended: with the first no that stands, or when the consent ran out.
+
+    A later yes ends an objection. Where nobody was ever asked, and nothing else can carry the
+    purpose, the value was not needed from the beginning.
+    """
+    state, name = case.state, case.purpose.name
     said, objected = state.consents.get(name), state.objections.get(name)
     granted = said is not None and said.status is Status.GRANTED
     noes = []
@@ -456,4 +463,30 @@ def _ended(state: State, name: str) -> datetime | None:
         noes.append(said.at if said.since is None else said.since)
     if objected is not None and not (granted and said is not None and objected.index < said.index):
         noes.append(objected.at if objected.since is None else objected.since)
-    return min(noes, default=None)
+    if noes:
+        return min(noes)
+    if any(_may_carry(case, basis) for basis in _bases_here(case)):
+        return None
+    return said.until if said is not None else collected
+
+
+def _bases_here(case: Case) -> set[Basis]:
+    """Every basis that the purpose claims under a law of the customer's region, or a named regime."""
+    region = case.state.about.get("region", "")
+    own = [
+        bases
+        for under, bases in case.purpose.basis_under.items()
+        if not known_region(under) or region == under or region.startswith(f"{under}-")
+    ]
+    return {*case.purpose.basis, *(basis for bases in own for basis in bases)}
+
+
+def _may_carry(case: Case, basis: Basis) -> bool:
+    contract = case.state.contracts.get(case.purpose.name)
+    if basis is Basis.CONTRACT:
+        return contract is not None and len(contract.open) > 0
+    if basis is Basis.LEGITIMATE_INTEREST:
+        return case.purpose.assessment != ""
+    if basis is Basis.SOFT_OPT_IN:
+        return case.purpose.name in case.state.informed
+    return basis is not Basis.CONSENT

@@ -1,4 +1,4 @@
-"""Legal bases, each by its own question: consent, contract, law, legitimate interest, soft opt-in, opt-out."""
+"""Legal bases, each by its own question: consent, contract, law, interests, soft opt-in, opt-out."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ def test_a_consent_expires_to_the_instant():
     assert until == ask(state, "ads", at=until - DAY).valid_until
     assert ask(state, "ads", at=until - TICK)
     assert ["consent.expired"] == codes(ask(state, "ads", at=until))
+    assert until != ask(state, "ads", at=until).valid_until
 
 
 def test_an_unproven_consent_does_not_count():

@@ -1,4 +1,4 @@
-"""What a purpose may see: listed, not special without an explicit yes, for this purpose, not over, as coarse."""
+"""What a purpose may see: listed, not special without an explicit yes, for this purpose, not over."""
 
 from __future__ import annotations
 
@@ -159,6 +159,29 @@ def test_what_was_collected_for_the_account_waits_for_a_later_consent():
     assert "tastes" in ask(someone(collected, yes("advice")), "advice").fields
 
 
+def test_a_later_consent_counts_whatever_the_law_asked_for():
+    """Where opt-out is enough, a yes that stands still opens what was collected before it."""
+    american = shop(controller__established=["US-CA"], controller__markets=["US-CA"])
+
+    def tastes(*events):
+        answer = ask(someone(*events, region="US-CA"), "newsletter", "email", shop=american)
+        assert "opt_out" == answer.basis
+        return "tastes" in answer.fields
+
+    collected = put("account", "tastes")
+    assert not tastes(collected)
+    assert tastes(collected, yes("newsletter"))
+    assert not tastes(collected, yes("newsletter", until=NOON))
+    assert not tastes(collected, yes("newsletter", channels=("sms",)))
+
+
+def test_a_yes_to_what_claims_no_consent_opens_nothing():
+    """A purpose that does not rest on consent is not widened by one."""
+    state = someone(put("account", "tastes"), yes("figures"))
+
+    assert "field.other_purpose" == why(ask(state, "figures"), "tastes")
+
+
 def test_what_was_announced_may_be_used():
     """The purposes of the notice are the purposes of the collection (Art. 13(1)(c))."""
     assert (
@@ -256,6 +279,14 @@ def test_each_item_has_its_own_time():
     assert "field.expired" == why(ask(state, "advice", at=NOON + 10 * DAY, shop=policy), "purchases")
 
 
+def test_a_list_that_was_put_at_once_has_one_time():
+    """Its items need not be looked at one by one."""
+    whole = Collected(field="purchases", announced=("advice",), items=3)
+    state = someone(yes("advice"), Put(at=NOON, purpose="advice", collected=(whole,)))
+
+    assert Grant() == ask(state, "advice").fields["purchases"]
+
+
 def test_an_expired_run_is_left_out():
     """Runs that are over are no part of the spans."""
     policy = shop(purposes__advice__stages=[], purposes__advice__keep={"for": "P10D", "from": "collected"})
@@ -296,12 +327,45 @@ def test_retention_runs_from_the_first_no():
     news = SHOP.purposes["newsletter"]
     again, once_more = withdrawn("newsletter", NOON + 20 * DAY), withdrawn("newsletter", NOON + 25 * DAY)
 
-    assert NEVER == kept_until(news, someone(), NOON)
     assert NEVER == kept_until(news, someone(yes("newsletter")), NOON)
     assert NOON + 30 * DAY == kept_until(news, someone(withdrawn("newsletter")), NOON)
     assert NOON + 30 * DAY == kept_until(news, someone(withdrawn("newsletter"), again, once_more), NOON)
     between = someone(withdrawn("newsletter"), yes("newsletter"), again)
     assert NOON + 50 * DAY == kept_until(news, between, NOON)
+
+
+def test_retention_runs_from_the_end_of_a_consent():
+    """A consent that runs out ends the purpose, and who was never asked never agreed to keeping."""
+    news = SHOP.purposes["newsletter"]
+    informed = put("account", "email", told=("newsletter",))
+
+    assert NOON + 40 * DAY == kept_until(news, someone(yes("newsletter", until=NOON + 10 * DAY)), NOON)
+    assert NOON + 30 * DAY == kept_until(news, someone(), NOON)
+    assert NEVER == kept_until(news, someone(informed), NOON)  # soft opt-in may carry it
+    assert NEVER == kept_until(news, someone(region="US-CA"), NOON)  # nobody has opted out
+
+
+@pytest.mark.parametrize(
+    ("basis", "carries"),
+    [("legitimate_interest", True), ("public_task", True), ("contract", False), ("consent", False)],
+)
+def test_what_else_carries_a_purpose_keeps_its_values(basis, carries):
+    """As long as another basis may carry the purpose, the value is needed; a contract, while it is open."""
+    policy = shop(
+        purposes__figures__basis=sorted({"consent", basis}),
+        purposes__figures__keep={"for": "P30D", "from": "withdrawal"},
+    )
+    figures, opened = policy.purposes["figures"], Put(at=NOON, opened={"figures": b"f"})
+
+    assert (NEVER if carries else NOON + 30 * DAY) == kept_until(figures, someone(), NOON)
+    assert (basis != "consent") == (NEVER == kept_until(figures, someone(opened), NOON))
+
+
+def test_a_claim_under_a_named_regime_may_carry_anywhere():
+    """Whoever names a regime, and not a region, keeps the value wherever the customer lives."""
+    policy = shop(purposes__newsletter__basis_under={"us-can-spam": ["opt_out"]})
+
+    assert NEVER == kept_until(policy.purposes["newsletter"], someone(), NOON)
 
 
 def test_retention_runs_from_the_first_objection():

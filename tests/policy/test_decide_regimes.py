@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from clm_ethics.model import fold
 from clm_ethics.policy import Policy, Verdict
+from clm_ethics.regimes import Claim, Pack, Posture
 from tests.policy.people import NOON, SHOP, ask, put, shop, someone, yes
 
 
@@ -183,27 +185,41 @@ def test_selling_the_data_of_a_minor_takes_an_opt_in():
 
 def test_what_a_law_prohibits_ends_a_contract():
     """A prohibition leaves only the exceptions that it names, whatever the claim."""
-    packs = {
-        name: type(pack)(
-            **{key: getattr(pack, key) for key in pack.__struct_fields__} | {"cells": _banned(pack)}
-        )
-        for name, pack in SHOP.packs.items()
-    }
-    answer = ask(someone(), "account", shop=Policy(SHOP.declared, packs))
+    answer = ask(someone(), "account", shop=banning("essential"))
 
     assert ["law.prohibited"] == codes(answer)
     assert "prohibits" in answer.explain()
 
 
-def _banned(pack):
-    from msgspec.structs import replace
+def test_a_guardians_consent_is_a_claim_of_its_own():
+    """Where a law leaves only a guardian's consent, the own one does not carry."""
+    policy = banning("personalization", Claim.GUARDIAN_CONSENT)
 
-    from clm_ethics.regimes import Posture
+    assert ["law.prohibited"] == codes(ask(someone(yes("advice")), "advice", shop=policy))
+    assert ask(someone(yes("advice", given_by="guardian")), "advice", shop=policy)
 
-    return tuple(
-        replace(cell, posture=Posture.PROHIBITED, exceptions=()) if cell.row == "essential" else cell
-        for cell in pack.cells
+
+def test_the_strictest_of_several_refusals_is_named():
+    """Of two rows that refuse a claim the answer cites the one that asks for most."""
+    policy = shop(
+        purposes__figures__processing=["personalization", "automated_decision"],
+        purposes__figures__compatible_with=[],
     )
+
+    assert ["law.explicit_consent_required"] == codes(ask(someone(), "figures", shop=policy))
+
+
+def banning(row: str, *exceptions: Claim) -> Policy:
+    """Return the shop's policy under packs that prohibit *row*, but for the exceptions."""
+
+    def banned(pack: Pack) -> Pack:
+        cells = [
+            replace(cell, posture=Posture.PROHIBITED, exceptions=exceptions) if cell.row == row else cell
+            for cell in pack.cells
+        ]
+        return replace(pack, cells=tuple(cells))
+
+    return Policy(SHOP.declared, {name: banned(pack) for name, pack in SHOP.packs.items()})
 
 
 def test_a_doubtful_law_is_read_protectively_and_says_so():

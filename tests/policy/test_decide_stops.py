@@ -18,6 +18,7 @@ from clm_ethics.model import (
 from clm_ethics.policy.decide import effective_moves, too_young
 from tests.policy.people import DAY, NOON, SHOP, ask, objected, put, refused, shop, someone, withdrawn, yes
 
+AMERICAN = shop(controller__established=["US-CA"], controller__markets=["US-CA"])
 GPC = SignalReceived(at=NOON, signal="gpc")
 
 
@@ -98,7 +99,7 @@ def test_an_objection_ends_a_legitimate_interest():
 
 
 def test_an_objection_to_marketing_ends_all_marketing_that_nobody_agreed_to():
-    """Soft opt-in, interests and profiling for marketing end with it (Art. 21(2)-(3)); other purposes stay."""
+    """Soft opt-in, interests and profiles for marketing end with it (Art. 21(2)-(3)); the rest stays."""
     sold = put("order", "email", "phone", told=("newsletter",))
     state = someone(sold, objected("catalogue"))
 
@@ -138,8 +139,11 @@ def test_a_later_valid_yes_ends_an_opt_out_elsewhere():
     """Where another law's claim is opt-out, a later yes ends the objection as long as it is valid."""
     state = someone(objected("newsletter"), yes("newsletter", until=NOON + DAY), region="US-CA")
 
-    assert ask(state, "newsletter", "email")
-    assert "objection.direct_marketing" in codes(ask(state, "newsletter", "email", at=NOON + DAY))
+    for policy in (SHOP, AMERICAN):
+        assert ask(state, "newsletter", "email", shop=policy)
+        assert "objection.direct_marketing" in codes(
+            ask(state, "newsletter", "email", shop=policy, at=NOON + DAY)
+        )
 
 
 def test_an_objection_reaches_advertising_profiles():
@@ -181,8 +185,6 @@ def test_a_second_restriction_keeps_the_place_of_the_first():
 
 
 # --- signals: Cal. Civ. Code 1798.135 -------------------------------------------------------------
-
-AMERICAN = shop(controller__established=["US-CA"], controller__markets=["US-CA"])
 
 
 def test_gpc_ends_sale_and_advertising_but_not_first_party_advice():
@@ -253,7 +255,7 @@ def test_denmark_raised_its_age_in_2024():
 
 
 def test_a_child_grows_up():
-    """A yes given from the day after the sixteenth birthday counts, in every zone; an earlier one never does."""
+    """A yes from the day after the sixteenth birthday on counts, in every zone; an earlier one never does."""
     state = someone(yes("advice"), born="2010-05-20")
     turned = NOON.replace(day=21, hour=0)
     again = fold([replace(yes("advice"), at=turned)], state)
@@ -344,7 +346,7 @@ def test_a_withdrawn_lifecycle_purpose_stops_timed_moves():
 
 
 def test_a_move_is_judged_with_the_stage_before_it():
-    """The purpose covers customers and the drifting: it permits the move out of its own last stage, and no more."""
+    """A purpose permits the move out of its own last stage, and none from there."""
     policy = shop(purposes__advice__stages=["customer"])
     state = someone(yes("advice", shop=policy))
 
@@ -372,6 +374,15 @@ def test_the_erased_do_not_move():
 def test_refused_before_asked_about():
     """A refusal of something never granted is a no as any other."""
     assert ["consent.refused"] == codes(ask(someone(refused("advice")), "advice"))
+
+
+def test_a_purpose_rests_when_one_of_its_processings_does():
+    """Advertising by recommendation is advertising."""
+    policy = shop(purposes__newsletter__processing=["personalization", "direct_marketing"])
+    muted = Put(at=NOON, muted={"direct_marketing": NOON + DAY})
+    state = someone(yes("newsletter", shop=policy), muted)
+
+    assert ["muted"] == codes(ask(state, "newsletter", "email", shop=policy))
 
 
 def test_a_mute_that_was_over_is_none():

@@ -26,7 +26,8 @@ from clm_ethics.model import (
     Withdrawn,
     fold,
 )
-from clm_ethics.policy import Basis, Policy, decide
+from clm_ethics.policy import Basis, Policy, Request, decide
+from clm_ethics.policy.decide import standing
 from clm_ethics.policy.remedies import ASK_AGAIN_AFTER
 from clm_ethics.policy.words import CODES
 from clm_ethics.regimes import load_packs
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from clm_ethics.model import Event
-    from clm_ethics.policy import Decision, Request
+    from clm_ethics.policy import Decision
 
 TICK = timedelta(microseconds=1)
 
@@ -71,7 +72,7 @@ def assert_no_more(less: Decision, more: Decision, state: State, before: State) 
 
 @given(st.data())
 def test_a_no_never_permits_more(data):
-    """A withdrawal, refusal, objection, restriction or opt-out signal never permits more, of whatever purpose."""
+    """A withdrawal, refusal, objection, restriction or signal never permits more, of whatever purpose."""
     policy, _, state, request, at = scene(data)
     name = data.draw(st.sampled_from(sorted(policy.purposes)))
     then = max(state.at or START, at - timedelta(days=data.draw(st.sampled_from([0, 5, 400]))))
@@ -104,7 +105,7 @@ def test_a_withdrawn_purpose_has_no_other_basis(data):
 
 @given(st.data())
 def test_an_objection_leaves_only_what_was_agreed_to_afterwards(data):
-    """After an objection only contract, law and life carry the purpose, until a later consent does (Art. 21)."""
+    """After an objection only contract, law and life carry the purpose, until a later consent (Art. 21)."""
     policy, _, state, request, at = scene(data, known=True, erased=False)
     objected = fold([Objected(at=at, purpose=request.purpose)], state)
     answer = decide(policy, objected, request, at)
@@ -297,6 +298,17 @@ def test_a_decision_is_a_function_of_its_inputs(data):
 
 
 @given(st.data())
+def test_what_stands_is_what_is_allowed(data):
+    """Asking for many purposes at once is asking for each, also with a clock set back."""
+    policy, _, state, _, at = scene(data)
+    at -= timedelta(days=data.draw(st.sampled_from([0, 400])))
+    answers = {name: decide(policy, state, Request(name, ()), at) for name in policy.purposes}
+
+    allowed = {name: answer.basis for name, answer in answers.items() if answer}
+    assert allowed == standing(policy, state, policy.purposes.values(), at)
+
+
+@given(st.data())
 def test_every_answer_gives_its_reasons(data):
     """A denial has a reason with a known code, a permission a basis; what was asked is seen or withheld."""
     policy, _, state, request, at = scene(data)
@@ -421,7 +433,7 @@ def _shorter(keep: Duration | None, draw: Any) -> Duration:
 
 @given(clauses(), st.data())
 def test_a_narrower_clause_asks_nobody_again(clause, data):
-    """Who agreed to a clause has agreed to every narrower one: fewer or coarser fields, shorter, for fewer."""
+    """Who agreed to a clause agreed to every narrower one: fewer or coarser fields, shorter, for fewer."""
     narrow = clause
     for step in data.draw(st.lists(st.sampled_from(NARROWER_STEPS))):
         narrow = step(narrow, data.draw)
@@ -442,7 +454,7 @@ def test_covering_is_an_order(one, two, three):
 
 @given(clauses(), st.sampled_from(["fields", "processing", "recipients", "title", "keep"]))
 def test_a_wider_clause_asks_again(clause, what):
-    """A yes is no yes to more fields, another processing, one more recipient, other words or a longer time."""
+    """A yes is none to more fields, other processing, one more recipient, other words or a longer time."""
     if what == "title":
         wider = replace(clause, title=b"three")
     elif what == "keep":

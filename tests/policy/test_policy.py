@@ -13,6 +13,7 @@ from clm_ethics.errors import UnknownName
 from clm_ethics.model import fold
 from clm_ethics.policy import Policy
 from clm_ethics.policy.document import read_mapping
+from clm_ethics.policy.lint import lint
 from clm_ethics.policy.locate import locate
 from clm_ethics.policy.visible import kept_until
 from tests.policy.people import DOCUMENT, SHOP, shop
@@ -79,6 +80,16 @@ def test_what_rests_on_consent_alone_and_what_moves_with_time():
     assert {"ordered"} == SHOP.timed_events
 
 
+def test_contracts_end_apart():
+    """Two purposes with the same span from the end of a contract do not end together."""
+    same = {"for": "P30D", "from": "contract_end"}
+    policy = shop(purposes__account__keep=same, purposes__order__keep=same)
+    groups = [[each.name for each in group] for group in policy.retentions("email")]
+
+    assert ["account"] in groups
+    assert ["order"] in groups
+
+
 @given(st.data())
 def test_purposes_that_are_kept_together_end_together(data):
     """Grouping the retentions of a field loses no purpose, and groups only what always ends at once."""
@@ -93,6 +104,11 @@ def test_purposes_that_are_kept_together_end_together(data):
         )
         for group in groups:
             assert 1 == len({kept_until(each, state, collected) for each in group})
+
+
+def test_compatibility_with_more_than_consent_is_no_finding():
+    """The shop's figures are compatible with its orders, and the linter has nothing to say about it."""
+    assert not [finding for finding in lint(SHOP.declared) if "compatible" in finding.place]
 
 
 def test_text_that_is_no_document_has_no_lines():

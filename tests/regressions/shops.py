@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clm_ethics import AsyncSteward, Policy, Steward, StorageUnavailable
 from clm_ethics.storage.memory import MemoryStorage
 from clm_ethics.verbs.common import peek
 from tests.face.shop import Clock, Seeded, document, steward
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CONSENT_ONLY = {"purposes__newsletter__basis": "consent", "purposes__newsletter__basis_under": None}
 """The newsletter rests on consent alone, under every law."""

@@ -30,11 +30,13 @@ def yes(**more):
 
 @pytest.mark.parametrize("claimed", ["1990-01-01", "2009-01-01"])
 def test_putting_an_older_date_does_not_make_older(claimed):
-    """A child who is known as one stays one when an earlier date of birth is put: only a correction counts."""
+    """A child who is known as one stays one when an earlier date is put: only a correction counts."""
     put = Put(at=START, purpose="account", about={"born": claimed})
     corrected = Corrected(at=START, about={"born": "1990-01-01"})
 
-    assert "consent.guardian_needed" in decide(POLICY, child(put, yes(), born="2015-01-01"), ASKED, START).codes
+    assert (
+        "consent.guardian_needed" in decide(POLICY, child(put, yes(), born="2015-01-01"), ASKED, START).codes
+    )
     assert decide(POLICY, child(put, corrected, yes(), born="2015-01-01"), ASKED, START)
 
 
@@ -68,7 +70,9 @@ def test_a_childs_own_yes_never_ripens():
 
 def test_a_child_is_told_so_even_where_something_else_stops_the_purpose():
     """A child's own yes is refused also where the stage hides that the age would stop it."""
-    with shop(changes={"purposes__partner": PARTNER["purposes__partner"] | {"stages": ["won_back"]}}) as steward_:
+    with shop(
+        changes={"purposes__partner": PARTNER["purposes__partner"] | {"stages": ["won_back"]}}
+    ) as steward_:
         ana = enrolled(steward_, born="2015-01-01")
         with pytest.raises(Denied, match=r"consent\.guardian_needed"):
             agree(ana, "partner")

@@ -24,7 +24,7 @@ from tests.regressions.shops import Flaky, Slow
 )
 @pytest.mark.parametrize("key", [None, "once"])
 def test_what_stands_in_the_ledger_is_told_as_written(mode, say, key):
-    """When the floor cannot be written after the commit the error says that the word stands, and to say it again."""
+    """When the floor cannot be written the error says that the word stands, and to say it again."""
     kept = Flaky()
     with steward(keys_in=kept) as shop:
         ana = enrolled(shop)

@@ -77,6 +77,7 @@ def test_a_law_of_one_region_survives_an_erasure_too():
     changes = {
         "purposes__invoicing__basis": "contract",
         "purposes__invoicing__basis_under": {"DE": ["legal_obligation"]},
+        "controller__markets": ["DE"],
     }
     with shop(changes=changes) as steward_:
         ana = enrolled(steward_)
