@@ -94,8 +94,8 @@ _STARTS = {
     "collected": "the moment of collection",
     "contract_end": "the last closing of a contract of this purpose; while one is open, no time runs. "
     "Where there never was one: the collection, or the erasure",
-    "withdrawal": "the customer's no to this purpose, in whatever form, or the end of the consent; before it no "
-    "time runs. Where there never was a consent, and no other basis carries the purpose: the collection",
+    "withdrawal": "the customer's no to this purpose, in whatever form, or the end of the consent; before it "
+    "no time runs. Where there never was a consent, and no other basis carries the purpose: the collection",
     "year_end": "1 January (UTC) after the collection",
 }
 
