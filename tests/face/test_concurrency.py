@@ -59,6 +59,17 @@ class AsyncCounting:
         return await self.inner.find(token, until=until, after=after, limit=limit)
 
 
+def whole_story(customer: Any) -> list[Any]:
+    """Return every line, page by page: how many reads fit in before a commit is the machine's affair."""
+    lines: list[Any] = []
+    after: int | None = 0
+    while after is not None:
+        page = customer.history(after=after, limit=1000)
+        lines += page
+        after = page.next_after
+    return lines
+
+
 def test_no_read_after_a_withdrawal_returned_is_allowed(tmp_path):
     """Fifty threads read one customer while she withdraws, with two stewards of one file."""
     with in_file(tmp_path) as shop, in_file(tmp_path) as other:
@@ -89,7 +100,7 @@ def test_no_read_after_a_withdrawal_returned_is_allowed(tmp_path):
         assert [True] * 50 == early
         assert 50 == len(late)
         assert not any(late)
-        told = [line.kind for line in ana.history(limit=1000)]
+        told = [line.kind for line in whole_story(ana)]
         after = told[told.index("withdrawn") :]
         assert "read" not in after
         assert shop.ledger.verify()
