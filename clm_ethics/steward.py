@@ -456,7 +456,7 @@ async def _connect(
 def _setting(
     policy: Policy,
     keys: Keys,
-    split: bool,  # noqa: FBT001
+    split: bool,  # noqa: FBT001  (private, passed by place)
     sources: Mapping[str, Source] | None,
     audit: str,
     tenant: str,

@@ -229,7 +229,7 @@ def _claim(case: Case, group: Group) -> Claim:
         return _claimed(case, group, group.bases[0])
     claims = [_claimed(case, group, basis) for basis in _open(case, group.bases)]
     holding = [claim for claim in claims if not claim.against]
-    if len(holding) < 2:  # noqa: PLR2004
+    if len(holding) < 2:  # noqa: PLR2004  (one or none)
         return holding[0] if holding else claims[0]
     first = holding[0]
     return Claim(first.basis, (), first.holds, tuple(claim.basis for claim in holding[1:]))

@@ -387,7 +387,7 @@ def _remove_inner(tamper: Tamper, stream: bytes, random: Random) -> bytes | None
     return stream
 
 
-def _remove_last(tamper: Tamper, stream: bytes, random: Random) -> bytes:  # noqa: ARG001
+def _remove_last(tamper: Tamper, stream: bytes, random: Random) -> bytes:
     tamper.remove_entry(stream, len(tamper.read(stream).entries))
     return stream
 
@@ -417,7 +417,7 @@ def _drop_body(tamper: Tamper, stream: bytes, random: Random) -> bytes | None:
     return stream
 
 
-def _remove_stream(tamper: Tamper, stream: bytes, random: Random) -> bytes:  # noqa: ARG001
+def _remove_stream(tamper: Tamper, stream: bytes, random: Random) -> bytes:
     tamper.remove(stream)
     return stream
 
@@ -505,7 +505,7 @@ def _swap_claims(tamper: Tamper, stream: bytes, random: Random) -> bytes | None:
     return stream
 
 
-def _remove_key(tamper: Tamper, stream: bytes, random: Random) -> bytes | None:  # noqa: ARG001
+def _remove_key(tamper: Tamper, stream: bytes, random: Random) -> bytes | None:
     name = streams.key_stream(stream)
     if not tamper.has(name):
         return None
@@ -513,14 +513,14 @@ def _remove_key(tamper: Tamper, stream: bytes, random: Random) -> bytes | None: 
     return stream
 
 
-def _forge_leaf(tamper: Tamper, stream: bytes, random: Random) -> bytes | None:  # noqa: ARG001
+def _forge_leaf(tamper: Tamper, stream: bytes, random: Random) -> bytes | None:
     if not tamper.has(tamper.log()):
         return None
     tamper.forge_leaf(stream)
     return tamper.log()
 
 
-def _cut_log(tamper: Tamper, stream: bytes, random: Random) -> bytes | None:  # noqa: ARG001
+def _cut_log(tamper: Tamper, stream: bytes, random: Random) -> bytes | None:
     """The newest leaves go; the checkpoint in the head is left, as nobody can sign an older one."""
     if not tamper.has(tamper.log()) or not tamper.read(tamper.log()).entries:
         return None
@@ -528,7 +528,7 @@ def _cut_log(tamper: Tamper, stream: bytes, random: Random) -> bytes | None:  # 
     return tamper.log()
 
 
-def _alter_leaf(tamper: Tamper, stream: bytes, random: Random) -> bytes | None:  # noqa: ARG001
+def _alter_leaf(tamper: Tamper, stream: bytes, random: Random) -> bytes | None:
     indexes = _with_body(tamper, tamper.log()) if tamper.has(tamper.log()) else []
     if not indexes:
         return None
@@ -536,7 +536,7 @@ def _alter_leaf(tamper: Tamper, stream: bytes, random: Random) -> bytes | None: 
     return tamper.log()
 
 
-def _remove_log(tamper: Tamper, stream: bytes, random: Random) -> bytes | None:  # noqa: ARG001
+def _remove_log(tamper: Tamper, stream: bytes, random: Random) -> bytes | None:
     if not tamper.has(tamper.log()) or not tamper.read(tamper.log()).entries:
         return None
     tamper.remove(tamper.log())

@@ -126,7 +126,7 @@ class _Titles:
 
 
 @singledispatch
-def _say(event: e.Event, titles: _Titles) -> str:  # noqa: ARG001
+def _say(event: e.Event, titles: _Titles) -> str:
     # Reached only by a kind of event that is not of this library.
     return f"Something of the kind {type(event).__name__.lower()} happened"
 
@@ -207,17 +207,17 @@ def _(event: e.Objected, titles: _Titles) -> str:
 
 
 @_say.register
-def _(event: e.SignalReceived, titles: _Titles) -> str:  # noqa: ARG001
+def _(event: e.SignalReceived, titles: _Titles) -> str:
     return f"The opt-out signal {event.signal} " + ("was cleared" if event.cleared else "was received")
 
 
 @_say.register
-def _(event: e.Restricted, titles: _Titles) -> str:  # noqa: ARG001
+def _(event: e.Restricted, titles: _Titles) -> str:
     return "The processing was restricted"
 
 
 @_say.register
-def _(event: e.RestrictionLifted, titles: _Titles) -> str:  # noqa: ARG001
+def _(event: e.RestrictionLifted, titles: _Titles) -> str:
     return "The restriction of the processing was lifted"
 
 
@@ -250,23 +250,23 @@ def _(event: e.Chosen, titles: _Titles) -> str:
 
 
 @_say.register
-def _(event: e.Sent, titles: _Titles) -> str:  # noqa: ARG001
+def _(event: e.Sent, titles: _Titles) -> str:
     return f"What entry {event.choice} chose was sent"
 
 
 @_say.register
-def _(event: e.Cancelled, titles: _Titles) -> str:  # noqa: ARG001
+def _(event: e.Cancelled, titles: _Titles) -> str:
     return f"What entry {event.choice} chose was not sent"
 
 
 @_say.register
-def _(event: e.Swept, titles: _Titles) -> str:  # noqa: ARG001
+def _(event: e.Swept, titles: _Titles) -> str:
     gone = _gone(event.removed)
     return f"What was over was cleared away: {gone}" if gone else "What had come due was written down"
 
 
 @_say.register
-def _(event: e.Forgotten, titles: _Titles) -> str:  # noqa: ARG001
+def _(event: e.Forgotten, titles: _Titles) -> str:
     entries = ", ".join(f"{first} to {last}" if first != last else str(first) for first, last in event.ranges)
     return f"The contents of entries {entries} were forgotten" + (f" ({event.why})" if event.why else "")
 
@@ -278,7 +278,7 @@ def _(event: e.ErasureBegun, titles: _Titles) -> str:
 
 
 @_say.register
-def _(event: e.ErasureDone, titles: _Titles) -> str:  # noqa: ARG001
+def _(event: e.ErasureDone, titles: _Titles) -> str:
     said = f"The erasure is done: {event.fields} field{'s' * (event.fields != 1)} erased"
     said += f"; a law keeps {', '.join(event.survivors)}" if event.survivors else ""
     return said + (f"; still pending at {', '.join(event.pending)}" if event.pending else "")

@@ -186,7 +186,7 @@ class FileKeys:
             _check_owned(path, os.lstat(path), stat.S_ISREG, "600")
             # Between the check and the opening the file may be replaced: what is read is checked again.
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(descriptor, "rb") as file:  # noqa: PTH123
+            with open(descriptor, "rb") as file:  # noqa: PTH123  (it is a descriptor, not a path)
                 _check_owned(path, os.fstat(descriptor), stat.S_ISREG, "600")
                 return _parse(path, file.read(_LONGEST))
         except (FileNotFoundError, NotADirectoryError):
@@ -221,7 +221,7 @@ class FileKeys:
             draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
         )
         try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123
+            with open(descriptor, "wb") as file:  # noqa: PTH123  (it is a descriptor, not a path)
                 file.write(_text(_Wrapping.of(self._random(_KEY))))
                 file.flush()
                 os.fsync(descriptor)
