@@ -1,0 +1,153 @@
+"""The command line on policies: what it writes loads, and what it finds has a place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from clm_ethics import Policy
+from clm_ethics.commands import main
+from clm_ethics.commands.policy import ACTIONS
+from clm_ethics.policy.templates import templates
+
+EXAMPLE = str(Path(__file__).parents[2] / "docs" / "examples" / "policy.toml")
+BROKEN = 'format = 1\n[controller]\nnmae = "Example Shop"\n[purposes]\n'
+LAW = "2026-03-03"
+"""The day whose law the tests ask for."""
+
+
+def called(capsys, *words):
+    """Run `policy` with *words*; return exit code, standard output and standard error."""
+    try:
+        code = main(["policy", *map(str, words)])
+    except SystemExit as error:
+        code = error.code
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """A document with two errors."""
+    path = tmp_path / "broken.toml"
+    path.write_text(BROKEN, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("journey", templates())
+def test_every_template_loads_and_has_no_findings(journey, capsys, tmp_path):
+    """What `init` writes is a policy, and `check --strict` has nothing to say about it."""
+    path = tmp_path / "policy.toml"
+
+    code, out, _ = called(capsys, "init", path, "--journey", journey)
+    checked, said, _ = called(capsys, "check", path, "--strict", "--at", LAW)
+
+    assert (0, 0) == (code, checked), said
+    assert f"wrote {path}\n" == out.partition("next")[0]
+    assert said.endswith("no findings\n")
+    assert Policy.load(path).purposes
+
+
+def test_init_overwrites_nothing(capsys, tmp_path):
+    """A file that is there stays as it is, and the call is wrong."""
+    path = tmp_path / "policy.toml"
+    path.write_text("mine", encoding="utf-8")
+
+    code, _, err = called(capsys, "init", path)
+
+    assert 2 == code
+    assert "exists already" in err
+    assert "mine" == path.read_text(encoding="utf-8")
+
+
+def test_init_writes_where_somebody_may(capsys, tmp_path):
+    """A folder that is not there is a wrong call, not a traceback."""
+    code, _, err = called(capsys, "init", tmp_path / "nowhere" / "policy.toml")
+
+    assert 2 == code
+    assert "cannot be written" in err
+
+
+def test_init_prints_to_standard_output(capsys):
+    """`-` prints the template; with --json inside of a document."""
+    _, text, _ = called(capsys, "init", "-")
+    _, document, _ = called(capsys, "init", "-", "--json")
+
+    assert Policy.parse(text).hash == Policy.parse(json.loads(document)["text"]).hash
+
+
+def test_check_names_every_error_with_line_key_and_remedy(broken, capsys):
+    """A document that is no policy ends with 1; each of its errors is told."""
+    code, out, _ = called(capsys, "check", broken)
+
+    assert 1 == code
+    assert [
+        f"error: {broken}:3: controller.nmae: no key `nmae` here; did you mean `name`?",
+        f"error: {broken}:4: purposes: the policy has no purpose; write [purposes.account], for example",
+        f"{broken} is no policy: 2 errors",
+    ] == out.splitlines()
+
+
+def test_check_json_has_the_same_in_parts(broken, capsys):
+    """With --json, before the action or after it, line, key, what and remedy are members."""
+    code, out, _ = called(capsys, "check", broken, "--json")
+    again, same, _ = called(capsys, "--json", "check", broken)
+    document = json.loads(out)
+
+    assert (1, 1, out) == (code, again, same)
+    assert {"file", "loads", "hash", "errors", "findings"} == document.keys()
+    assert {
+        "line": 3,
+        "key": "controller.nmae",
+        "what": "no key `nmae` here",
+        "remedy": "did you mean `name`?",
+    } == document["errors"][0]
+
+
+def test_findings_are_faults_only_if_that_is_asked(capsys):
+    """A policy with findings is one: exit code 0, and 1 with --strict."""
+    code, out, _ = called(capsys, "check", EXAMPLE, "--at", LAW)
+    strict, _, _ = called(capsys, "check", EXAMPLE, "--at", LAW, "--strict")
+
+    assert (0, 1) == (code, strict)
+    assert f"finding: {EXAMPLE}:95: channels.web: no purpose uses it" in out
+
+
+def test_findings_as_json(capsys):
+    """Each finding has its line and its key."""
+    _, out, _ = called(capsys, "check", EXAMPLE, "--json", "--at", LAW)
+
+    lines = Path(EXAMPLE).read_text(encoding="utf-8").splitlines()
+    for each in json.loads(out)["findings"]:
+        key = each["key"].rpartition(".")[2].partition("[")[0]
+        assert lines[each["line"] - 1].startswith(key)
+
+
+def test_a_file_that_is_not_there_is_a_wrong_call(capsys):
+    """No file: 2, and a remedy."""
+    code, out, err = called(capsys, "check", "nowhere.toml")
+
+    assert (2, "") == (code, out)
+    assert "policy init" in err
+
+
+def test_a_file_that_is_no_text_is_a_wrong_call(capsys, tmp_path):
+    """Bytes that are no UTF-8 cannot be checked."""
+    path = tmp_path / "policy.toml"
+    path.write_bytes(b"\xff\xfe")
+
+    code, _, err = called(capsys, "check", path)
+
+    assert 2 == code
+    assert "not UTF-8" in err
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_action_explains_itself(action, capsys):
+    """--help says what an action is for."""
+    code, out, _ = called(capsys, action, "--help")
+
+    assert 0 == code
+    assert "--json" in out
