@@ -6,10 +6,11 @@ speak, and for each legal basis whether their postures accept it.
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import UnknownName
 from ..model.state import BUILT_IN
@@ -126,6 +127,28 @@ class Policy:
     def of(cls, document: Mapping[str, object], *, name: str = "policy") -> Policy:
         """Read a policy from the same objects, built in Python."""
         return cls(read_mapping(document, name=name))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The document: the objects from which :meth:`of` builds the same policy."""
+        found: dict[str, Any] = json.loads(self.declared.canonical)
+        for section in ("fields", "events", "purposes", "channels"):  # the canonical form sorted the names
+            if section in found:
+                found[section] = {name: found[section][name] for name in getattr(self, section)}
+        return found
+
+    def to_toml(self) -> str:
+        """Return the policy as TOML text, from which :meth:`parse` reads an equal one; comments are gone."""
+        from .toml import dumps
+
+        return dumps(self.document)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is declared, and the law by which it is judged."""
+        return isinstance(other, Policy) and self.hash == other.hash and self.packs == other.packs
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
 
     def __repr__(self) -> str:
         """Name the policy by its hash."""
