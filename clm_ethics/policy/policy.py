@@ -213,6 +213,16 @@ class Policy:
     def _special(self) -> frozenset[str]:
         return frozenset(name for name, field in self.fields.items() if field.special)
 
+    def origins(self, field: str) -> frozenset[str]:
+        """Return every field that *field* is derived from, over however many steps."""
+        return self._origins.get(field, frozenset())
+
+    @cached_property
+    def _origins(self) -> dict[str, frozenset[str]]:
+        return {
+            name: _ancestors(name, self.fields) for name, each in self.fields.items() if each.derived_from
+        }
+
     @cached_property
     def sights(self) -> Mapping[str, Mapping[str, Sight]]:
         """Per purpose, how it sees each field that it lists."""
@@ -330,6 +340,17 @@ def _listing(declared: Declared) -> dict[str, tuple[Purpose, ...]]:
         name: tuple(purpose for purpose in declared.purposes.values() if name in purpose.fields)
         for name in names
     }
+
+
+def _ancestors(name: str, fields: Mapping[str, Field]) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = list(fields[name].derived_from)
+    while waiting:
+        origin = waiting.pop()
+        if origin not in found:
+            found.add(origin)
+            waiting.extend(fields[origin].derived_from if origin in fields else ())
+    return frozenset(found)
 
 
 def _together(purposes: Iterable[Purpose]) -> tuple[tuple[Purpose, ...], ...]:
