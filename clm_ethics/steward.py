@@ -33,15 +33,20 @@ from .verbs import (
     proving,
     restoring,
     sealing,
+    shadowing,
+    simulating,
     sweeping,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
 
+    from .policy.diff import Diff
     from .storage.contract import AsyncStorage, Storage
+    from .transparency.comparing import Shadow
     from .vault.keys import Keys
     from .verbs.sources import Source
 
@@ -274,6 +279,16 @@ class Steward:
     prove = blocking(proving.prove)
     sweep = blocking(sweeping.sweep)
     after_restore = blocking(restoring.after_restore)
+    simulate = blocking(simulating.simulate)
+    least_data = blocking(simulating.least_data)
+
+    def diff(self, candidate: Policy) -> Diff:
+        """Return what changes under *candidate*; see ``policy.diff``."""
+        return shadowing.changes(self._setting, candidate)
+
+    def shadow(self, candidate: Policy, *, k: int = shadowing.FLOOR) -> AbstractContextManager[Shadow]:
+        """Ask *candidate* the same questions in the with block; see ``transparency.comparing.Shadow``."""
+        return shadowing.shadow(self._setting, candidate, k)
 
 
 class AsyncSteward:
@@ -438,6 +453,16 @@ class AsyncSteward:
     prove = awaiting(proving.prove)
     sweep = awaiting(sweeping.sweep)
     after_restore = awaiting(restoring.after_restore)
+    simulate = awaiting(simulating.simulate)
+    least_data = awaiting(simulating.least_data)
+
+    def diff(self, candidate: Policy) -> Diff:
+        """Return what changes under *candidate*; see ``policy.diff``."""
+        return shadowing.changes(self._setting, candidate)
+
+    def shadow(self, candidate: Policy, *, k: int = shadowing.FLOOR) -> AbstractContextManager[Shadow]:
+        """Ask *candidate* the same questions in the with block; see ``transparency.comparing.Shadow``."""
+        return shadowing.shadow(self._setting, candidate, k)
 
 
 async def _connect(
