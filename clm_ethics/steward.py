@@ -31,6 +31,7 @@ from .verbs import (
     ledgering,
     opening,
     proving,
+    renewing,
     restoring,
     sealing,
     sweeping,
@@ -273,6 +274,7 @@ class Steward:
     seal = blocking(sealing.seal)
     prove = blocking(proving.prove)
     sweep = blocking(sweeping.sweep)
+    due_consents = blocking(renewing.due_consents)
     after_restore = blocking(restoring.after_restore)
 
 
@@ -437,6 +439,7 @@ class AsyncSteward:
     seal = awaiting(sealing.seal)
     prove = awaiting(proving.prove)
     sweep = awaiting(sweeping.sweep)
+    due_consents = awaiting(renewing.due_consents)
     after_restore = awaiting(restoring.after_restore)
 
 
