@@ -73,7 +73,8 @@ def _about_gaps(purpose: Purpose, looks: list[_Look]) -> Iterator[Finding]:
     for channel in dict.fromkeys(look.channel for look in looks):
         regions = [look.region for look in looks if look.channel == channel and not look.plan.groups]
         if regions:
-            text = f"no law is known that speaks of it in {_and(regions)}, so it is denied there"
+            where = ", ".join(dict.fromkeys(regions))
+            text = f"no law is known that speaks of it in {where}, so it is denied there"
             remedy = "take the market out, or add a pack of law for it"
             yield Finding(_place(purpose, channel, "processing"), text, remedy)
 
@@ -88,8 +89,9 @@ def _about_refusals(purpose: Purpose, looks: list[_Look]) -> Iterator[Finding]:
                 found.setdefault((look.channel, why, _remedy(look, why.pack)), []).append(look.region)
     for (channel, why, remedy), regions in found.items():
         same = [look.region for look in looks if look.channel == channel]
-        where = "anywhere in the markets" if regions == same else f"in {_and(regions)}"
-        text = f"it is never allowed {where}: {why.text} [{why.cite}]"
+        where = "anywhere in the markets" if regions == same else "in " + ", ".join(dict.fromkeys(regions))
+        reason = f"{why.text} [{why.cite}]"
+        text = f"it is never allowed {where}: {reason}"
         yield Finding(_place(purpose, channel, "basis"), text, remedy)
 
 
@@ -116,14 +118,20 @@ def _about_dead_bases(purpose: Purpose, looks: list[_Look]) -> Iterator[Finding]
         for place, basis in enumerate(bases):
             here = f"purposes.{purpose.name}.{key}[{place}]"
             if place > certain:
-                text = f"`{basis.value}` is never claimed: `{bases[certain].value}`, before it, always holds"
+                first = bases[certain].value
+                text = f"it is never claimed, for `{first}` before it always holds"
                 yield Finding(here, text, "take one of the two out")
-            elif any(any(_accepted(group)) for group in judged) and all(
-                group.verdicts[basis] is not None for group in judged
-            ):
+            elif _is_dead(basis, judged):
                 why = judged[0].verdicts[basis]
-                text = f"`{basis.value}` is accepted by no law of the markets: {why.text if why else ''}"
+                reason = "" if why is None else why.text
+                text = f"no law of the markets accepts it here: {reason}"
                 yield Finding(here, text, "take it out, or claim it under the law that accepts it")
+
+
+def _is_dead(basis: Basis, judged: list[Group]) -> bool:
+    """Say whether every law refuses *basis*; where nothing is accepted, that is said already."""
+    alive = any(any(_accepted(group)) for group in judged)
+    return alive and all(group.verdicts[basis] is not None for group in judged)
 
 
 _CERTAIN = (Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST)
@@ -146,7 +154,3 @@ def _under(purpose: Purpose) -> Iterable[tuple[str, tuple[Basis, ...]]]:
 
 def _accepted(group: Group) -> Iterator[bool]:
     return (group.verdicts[basis] is None for basis in group.bases)
-
-
-def _and(names: list[str]) -> str:
-    return ", ".join(dict.fromkeys(names))

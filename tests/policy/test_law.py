@@ -89,7 +89,7 @@ def test_a_market_without_a_law() -> None:
 @pytest.mark.parametrize(
     ("purpose", "place", "says"),
     [
-        ({"basis": ["consent", "opt_out"]}, "purposes.news.basis[1]", "accepted by no law"),
+        ({"basis": ["consent", "opt_out"]}, "purposes.news.basis[1]", "no law of the markets accepts"),
         (
             {"processing": ["essential"], "basis": ["legal_obligation", "consent"], "channels": []},
             "purposes.news.basis[1]",
@@ -98,7 +98,7 @@ def test_a_market_without_a_law() -> None:
         (
             {"basis_under": {"eu-eprivacy": ["consent", "public_task"]}},
             "purposes.news.basis_under.eu-eprivacy[1]",
-            "accepted by no law",
+            "no law of the markets accepts",
         ),
         ({"basis_under": {"GB": ["opt_out"]}}, "purposes.news.basis_under.GB", "no law of `GB`"),
     ],
