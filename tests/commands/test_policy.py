@@ -275,3 +275,45 @@ def test_the_contact_of_a_business_is_protected_like_anybody(kind, capsys):
     code, document = explained(capsys, "newsletter", *ADULT, "--kind", kind)
 
     assert (1, ["consent.missing"]) == (code, [each["code"] for each in document["reasons"]])
+
+
+def test_prove_says_what_holds(capsys):
+    """The example's policy keeps every property; the answer names them."""
+    code, out, _ = called(capsys, "prove", EXAMPLE, "--at", LAW)
+
+    assert 0 == code, out
+    assert out.startswith("holds    objection_ends_marketing")
+
+
+def test_prove_refutes_with_a_situation(capsys, tmp_path, monkeypatch):
+    """A host's module is asked too; what it refutes ends with 1 and a counter-example."""
+    (tmp_path / "ours_to_prove.py").write_text(
+        "from clm_ethics.policy.prove import Property\n"
+        "PROPERTIES = (Property('never', 'nothing is ever allowed', lambda each: not each.decision),)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    words = ("--at", LAW, "--also", "ours_to_prove", "--property", "never", "--purpose", "account", "--json")
+    code, out, _ = called(capsys, "prove", EXAMPLE, *words)
+    said = json.loads(out)
+
+    assert 1 == code
+    assert ["never"] == [each["property"] for each in said["results"]]
+    assert "account is allowed (contract)" in said["results"][0]["counterexamples"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (("--property", "objection_ends_marketting"), "objection_ends_marketing"),
+        (("--also", "no_such_module_here"), "no such module"),
+        (("--also", "json"), "declares no properties"),
+        (("--purpose", "acount"), "account"),
+    ],
+)
+def test_a_wrong_call_of_prove(capsys, words, fault):
+    """What does not exist is named, with the nearest that does."""
+    code, _, err = called(capsys, "prove", EXAMPLE, *words)
+
+    assert code in {1, 2}
+    assert fault in err
