@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..model.times import Duration
-from .values import Basis
+from .values import ADVERTISING, Basis
 from .vocabulary import ADDRESSED, SPECIAL
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ _SOUNDS_SPECIAL = re.compile(
     "medic|pregnan|politic|relig|sexual|symptom|trade_union|krank|schwanger|gesund|behinder|gewerkschaft"
 )
 """Parts of names, English and German, that a field of a special category often has."""
-_ADVERTISING = frozenset({"direct_marketing", "targeted_ads", "sale_sharing"})
-_NO_ADVERTISING = frozenset({Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST, Basis.PUBLIC_TASK})
+_NO_ADVERTISING = (Basis.CONTRACT, Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST, Basis.PUBLIC_TASK)
+_SELDOM_NEEDED = ("personalization", "analytics")
+"""What a contract needs only where it is itself what was agreed on (EDPB Guidelines 2/2019, part 3)."""
 
 
 class Finding(NamedTuple):
@@ -64,6 +65,7 @@ def _findings(declared: Declared) -> Iterator[Finding]:
     for purpose in declared.purposes.values():
         yield from _about_telling(purpose)
         yield from _about_bases(purpose, declared)
+        yield from _about_needs(purpose)
         yield from _about_special(purpose, declared)
         yield from _about_retention(purpose, declared)
     for channel in declared.channels.values():
@@ -123,10 +125,6 @@ def _about_bases(purpose: Purpose, declared: Declared) -> Iterator[Finding]:
     if purpose.sale and not any(Basis.SOFT_OPT_IN in p.all_bases for p in declared.purposes.values()):
         text = "it marks a sale, and no purpose claims soft opt-in"
         yield Finding(f"{place}.sale", text, "claim it for the newsletter, or take it out")
-    for word in _ADVERTISING.intersection(purpose.processing):
-        for claim in _NO_ADVERTISING.intersection(purpose.all_bases):
-            text = f"no {claim} asks for {word}"
-            yield Finding(f"{place}.basis", text, "claim consent, in a purpose of its own")
     if purpose.marketing and not purpose.channels:
         text = "direct marketing without a channel is never allowed: the channel picks the law"
         yield Finding(f"{place}.channels", text, "list the channels that it uses")
@@ -137,6 +135,19 @@ def _about_bases(purpose: Purpose, declared: Declared) -> Iterator[Finding]:
         elif not set(purpose.fields) & set(declared.purposes[name].fields):
             text = f"it lists no field of `{name}`, so there is nothing to use"
             yield Finding(f"{place}.compatible_with", text, "list the field, or take the purpose out")
+
+
+def _about_needs(purpose: Purpose) -> Iterator[Finding]:
+    """What a claim does not need, it does not carry."""
+    place = f"purposes.{purpose.name}"
+    for word in purpose.processing:
+        for claim in _NO_ADVERTISING:
+            if word in ADVERTISING and claim in purpose.all_bases:
+                text = f"no {claim} asks for {word}"
+                yield Finding(f"{place}.basis", text, "claim consent, in a purpose of its own")
+        if word in _SELDOM_NEEDED and Basis.CONTRACT in purpose.all_bases:
+            text = f"a contract seldom needs {word} (EDPB 2/2019)"
+            yield Finding(f"{place}.basis", text, "claim consent, unless it is what the customer ordered")
 
 
 def _about_special(purpose: Purpose, declared: Declared) -> Iterator[Finding]:

@@ -127,9 +127,15 @@ def test_a_clean_policy_has_no_findings() -> None:
         (("purposes", "news", "basis"), "consent", "purposes.account.sale", "no purpose claims soft opt-in"),
         (
             ("purposes", "report", "processing"),
-            ["targeted_ads"],
+            ["sale_sharing"],
             "purposes.report.basis",
-            "no legal_obligation asks for targeted_ads",
+            "no legal_obligation asks for sale_sharing",
+        ),
+        (
+            ("purposes", "account", "processing"),
+            ["essential", "analytics"],
+            "purposes.account.basis",
+            "seldom needs analytics",
         ),
         (
             ("purposes", "news", "keep"),
