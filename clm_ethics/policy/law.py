@@ -1,6 +1,7 @@
 """Findings that need the law: what a purpose declares, and no law of its markets lets it do.
 
-An adult is looked at: what nobody of age may be asked, nobody may be asked.
+An adult is looked at: what nobody of age may be asked, nobody may be asked. Where the audience is
+children, it is a child, for whom a guardian says yes.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .lint import Finding
+from .policy import ASSUMED_AGE
 from .values import Basis
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from .values import Purpose
 
 ADULT = 30
-"""The age of the customer for whom the law is asked."""
+"""The age of the customer for whom the law is asked, unless the audience is children."""
 
 
 class _Look(NamedTuple):
@@ -53,9 +55,10 @@ def _about_purpose(policy: Policy, purpose: Purpose, at: datetime) -> Iterator[F
 
 
 def _looks(policy: Policy, purpose: Purpose, at: datetime) -> list[_Look]:
+    age = ASSUMED_AGE["children"] if policy.controller.audience == "children" else ADULT
     channels: Iterable[int | None] = range(len(purpose.channels)) if purpose.marketing else (None,)
     return [
-        _Look(region, each, policy.plan(purpose, _channel(purpose, each), region, at, ADULT))
+        _Look(region, each, policy.plan(purpose, _channel(purpose, each), region, at, age))
         for each in channels
         for region in policy.controller.markets or policy.controller.established
     ]
@@ -97,9 +100,7 @@ def _about_refusals(purpose: Purpose, looks: list[_Look]) -> Iterator[Finding]:
 
 def _remedy(look: _Look, pack: str) -> str:
     """Say which bases every law that refuses would accept there; *pack* is the one that said why not."""
-    accepted = [
-        basis.value for basis in _CLAIMABLE if all(group.verdicts[basis] is None for group in look.blocked)
-    ]
+    accepted = [basis.value for basis in _CLAIMABLE if all(_accepts(group, basis) for group in look.blocked)]
     if not accepted:
         return "take it out there: no basis carries it"
     return f'claim {" or ".join(accepted)}, such as basis_under = {{ {pack} = ["{accepted[0]}"] }}'
@@ -131,7 +132,7 @@ def _about_dead_bases(purpose: Purpose, looks: list[_Look]) -> Iterator[Finding]
 def _is_dead(basis: Basis, judged: list[Group]) -> bool:
     """Say whether every law refuses *basis*; where nothing is accepted, that is said already."""
     alive = any(any(_accepted(group)) for group in judged)
-    return alive and all(group.verdicts[basis] is not None for group in judged)
+    return alive and not any(_accepts(group, basis) for group in judged)
 
 
 _CERTAIN = (Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST)
@@ -153,4 +154,9 @@ def _under(purpose: Purpose) -> Iterable[tuple[str, tuple[Basis, ...]]]:
 
 
 def _accepted(group: Group) -> Iterator[bool]:
-    return (group.verdicts[basis] is None for basis in group.bases)
+    return (_accepts(group, basis) for basis in group.bases)
+
+
+def _accepts(group: Group, basis: Basis) -> bool:
+    by_guardian = basis is Basis.CONSENT and group.verdicts["guardian_consent"] is None
+    return by_guardian or group.verdicts[basis] is None
