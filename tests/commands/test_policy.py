@@ -317,3 +317,18 @@ def test_a_wrong_call_of_prove(capsys, words, fault):
 
     assert code in {1, 2}
     assert fault in err
+
+
+def test_diff_says_who_is_asked_again(capsys, tmp_path):
+    """A policy and itself are equal (0); one with another recipient widens and asks again (1)."""
+    text = Path(EXAMPLE).read_text(encoding="utf-8")
+    other = tmp_path / "next.toml"
+    head = "[purposes.newsletter]\n"
+    other.write_text(text.replace(head, head + 'shared_with = ["a printing house"]\n'), encoding="utf-8")
+
+    same, said, _ = called(capsys, "diff", EXAMPLE, EXAMPLE)
+    wider, told, _ = called(capsys, "diff", EXAMPLE, other, "--json")
+
+    assert (0, 1) == (same, wider)
+    assert "equal" in said
+    assert ["newsletter"] == list(json.loads(told)["asked_again"])
