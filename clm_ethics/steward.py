@@ -31,6 +31,7 @@ from .verbs import (
     ledgering,
     opening,
     proving,
+    renewing,
     restoring,
     sealing,
     shadowing,
@@ -278,6 +279,7 @@ class Steward:
     seal = blocking(sealing.seal)
     prove = blocking(proving.prove)
     sweep = blocking(sweeping.sweep)
+    due_consents = blocking(renewing.due_consents)
     after_restore = blocking(restoring.after_restore)
     simulate = blocking(simulating.simulate)
     least_data = blocking(simulating.least_data)
@@ -452,6 +454,7 @@ class AsyncSteward:
     seal = awaiting(sealing.seal)
     prove = awaiting(proving.prove)
     sweep = awaiting(sweeping.sweep)
+    due_consents = awaiting(renewing.due_consents)
     after_restore = awaiting(restoring.after_restore)
     simulate = awaiting(simulating.simulate)
     least_data = awaiting(simulating.least_data)

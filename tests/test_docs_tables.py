@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from clm_ethics import Policy, PolicyError
-from clm_ethics.policy import lint, policy, sections
+from clm_ethics.policy import law, lint, policy, sections
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -205,10 +205,11 @@ def test_every_reason_that_a_law_gives_is_listed():
     assert given == {code for code in listed if code.startswith(("law.", "assumed."))}
 
 
-def test_every_finding_of_lint_is_listed():
+@pytest.mark.parametrize(("module", "head"), [(lint, "where"), (law, "where the law is asked")])
+def test_every_finding_of_lint_is_listed(module, head):
     """The page has each finding once, in the words of the code."""
-    source = inspect.getsource(lint)
-    rows = tables_of("policy.md")["where"]
+    source = inspect.getsource(module)
+    rows = tables_of("policy.md")[head]
 
     assert len(re.findall(r"yield Finding\(", source)) == len(rows)
     assert [] == [text for _, text in rows if text not in source]

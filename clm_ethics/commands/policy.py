@@ -8,7 +8,7 @@ from __future__ import annotations
 from argparse import SUPPRESS
 from typing import TYPE_CHECKING
 
-from . import policy_check, policy_diff, policy_init, policy_prove, policy_schema
+from . import policy_check, policy_diff, policy_explain, policy_init, policy_prove, policy_schema
 
 if TYPE_CHECKING:
     import argparse
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ACTIONS: dict[str, ModuleType] = {
     "init": policy_init,
     "check": policy_check,
+    "explain": policy_explain,
     "diff": policy_diff,
     "prove": policy_prove,
     "schema": policy_schema,

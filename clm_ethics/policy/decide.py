@@ -253,7 +253,7 @@ def _claimed(case: Case, group: Group, basis: Basis) -> Claim:
     if case.state.erased is not None:
         if basis is not LEGAL_OBLIGATION:
             return Claim(basis, (reason("customer.erased"),), None)
-    elif basis not in FIRM:
+    elif basis not in FIRM or case.purpose.advertises:  # no claim shields advertising from a no
         against += _stops(case, basis)
     restriction = case.state.restriction
     if restriction is not None and case.purpose.processing != STORAGE_ONLY:

@@ -1,6 +1,7 @@
 """Findings that need the law: what a purpose declares, and no law of its markets lets it do.
 
-An adult is looked at: what nobody of age may be asked, nobody may be asked.
+An adult is looked at: what nobody of age may be asked, nobody may be asked. Where the audience is
+children, it is a child, for whom a guardian says yes.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .lint import Finding
+from .policy import ASSUMED_AGE
 from .values import Basis
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from .values import Purpose
 
 ADULT = 30
-"""The age of the customer for whom the law is asked."""
+"""The age of the customer for whom the law is asked, unless the audience is children."""
 
 
 class _Look(NamedTuple):
@@ -53,9 +55,10 @@ def _about_purpose(policy: Policy, purpose: Purpose, at: datetime) -> Iterator[F
 
 
 def _looks(policy: Policy, purpose: Purpose, at: datetime) -> list[_Look]:
+    age = ASSUMED_AGE["children"] if policy.controller.audience == "children" else ADULT
     channels: Iterable[int | None] = range(len(purpose.channels)) if purpose.marketing else (None,)
     return [
-        _Look(region, each, policy.plan(purpose, _channel(purpose, each), region, at, ADULT))
+        _Look(region, each, policy.plan(purpose, _channel(purpose, each), region, at, age))
         for each in channels
         for region in policy.controller.markets or policy.controller.established
     ]
@@ -73,7 +76,8 @@ def _about_gaps(purpose: Purpose, looks: list[_Look]) -> Iterator[Finding]:
     for channel in dict.fromkeys(look.channel for look in looks):
         regions = [look.region for look in looks if look.channel == channel and not look.plan.groups]
         if regions:
-            text = f"no law is known that speaks of it in {_and(regions)}, so it is denied there"
+            where = ", ".join(dict.fromkeys(regions))
+            text = f"no law is known that speaks of it in {where}, so it is denied there"
             remedy = "take the market out, or add a pack of law for it"
             yield Finding(_place(purpose, channel, "processing"), text, remedy)
 
@@ -88,16 +92,15 @@ def _about_refusals(purpose: Purpose, looks: list[_Look]) -> Iterator[Finding]:
                 found.setdefault((look.channel, why, _remedy(look, why.pack)), []).append(look.region)
     for (channel, why, remedy), regions in found.items():
         same = [look.region for look in looks if look.channel == channel]
-        where = "anywhere in the markets" if regions == same else f"in {_and(regions)}"
-        text = f"it is never allowed {where}: {why.text} [{why.cite}]"
+        where = "anywhere in the markets" if regions == same else "in " + ", ".join(dict.fromkeys(regions))
+        reason = f"{why.text} [{why.cite}]"
+        text = f"it is never allowed {where}: {reason}"
         yield Finding(_place(purpose, channel, "basis"), text, remedy)
 
 
 def _remedy(look: _Look, pack: str) -> str:
     """Say which bases every law that refuses would accept there; *pack* is the one that said why not."""
-    accepted = [
-        basis.value for basis in _CLAIMABLE if all(group.verdicts[basis] is None for group in look.blocked)
-    ]
+    accepted = [basis.value for basis in _CLAIMABLE if all(_accepts(group, basis) for group in look.blocked)]
     if not accepted:
         return "take it out there: no basis carries it"
     return f'claim {" or ".join(accepted)}, such as basis_under = {{ {pack} = ["{accepted[0]}"] }}'
@@ -116,14 +119,20 @@ def _about_dead_bases(purpose: Purpose, looks: list[_Look]) -> Iterator[Finding]
         for place, basis in enumerate(bases):
             here = f"purposes.{purpose.name}.{key}[{place}]"
             if place > certain:
-                text = f"`{basis.value}` is never claimed: `{bases[certain].value}`, before it, always holds"
+                first = bases[certain].value
+                text = f"it is never claimed, for `{first}` before it always holds"
                 yield Finding(here, text, "take one of the two out")
-            elif any(any(_accepted(group)) for group in judged) and all(
-                group.verdicts[basis] is not None for group in judged
-            ):
+            elif _is_dead(basis, judged):
                 why = judged[0].verdicts[basis]
-                text = f"`{basis.value}` is accepted by no law of the markets: {why.text if why else ''}"
+                reason = "" if why is None else why.text
+                text = f"no law of the markets accepts it here: {reason}"
                 yield Finding(here, text, "take it out, or claim it under the law that accepts it")
+
+
+def _is_dead(basis: Basis, judged: list[Group]) -> bool:
+    """Say whether every law refuses *basis*; where nothing is accepted, that is said already."""
+    alive = any(any(_accepted(group)) for group in judged)
+    return alive and not any(_accepts(group, basis) for group in judged)
 
 
 _CERTAIN = (Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST)
@@ -145,8 +154,9 @@ def _under(purpose: Purpose) -> Iterable[tuple[str, tuple[Basis, ...]]]:
 
 
 def _accepted(group: Group) -> Iterator[bool]:
-    return (group.verdicts[basis] is None for basis in group.bases)
+    return (_accepts(group, basis) for basis in group.bases)
 
 
-def _and(names: list[str]) -> str:
-    return ", ".join(dict.fromkeys(names))
+def _accepts(group: Group, basis: Basis) -> bool:
+    by_guardian = basis is Basis.CONSENT and group.verdicts["guardian_consent"] is None
+    return by_guardian or group.verdicts[basis] is None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .values import Channel, Declared, EventRule, Field, Purpose
 
 FIRM = frozenset({Basis.CONTRACT, Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST})
-"""Claims that no withdrawal, refusal, objection, signal, age or stage ends."""
+"""Claims that no withdrawal, refusal, objection, signal, age or stage ends, but for advertising."""
 ASSUMED_AGE = {"adults": 18, "general": 16, "children": 12}
 """What an unknown age means: grown up; old enough to consent but a minor; a child."""
 PLANS_KEPT = 4096

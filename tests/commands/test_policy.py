@@ -153,6 +153,130 @@ def test_every_action_explains_itself(action, capsys):
     assert "--json" in out
 
 
+ADULT = ("--region", "DE", "--age", "30", "--at", LAW)
+
+
+def explained(capsys, purpose, *words, file=EXAMPLE):
+    """Return the exit code and the document that `explain --json` prints."""
+    code, out, err = called(capsys, "explain", file, purpose, *words, "--json")
+    return code, json.loads(out) if out else err
+
+
+@pytest.mark.parametrize(
+    ("purpose", "words", "reason"),
+    [
+        ("newsletter", (*ADULT,), "consent.missing"),
+        ("newsletter", (*ADULT, "--consent", "yes"), "consent.given"),
+        ("newsletter", (*ADULT, "--consent", "refused"), "consent.refused"),
+        ("newsletter", (*ADULT, "--consent", "withdrawn"), "consent.withdrawn"),
+        ("newsletter", (*ADULT, "--consent", "expired"), "consent.expired"),
+        ("newsletter", (*ADULT, "--consent", "unproven"), "consent.unproven"),
+        ("newsletter", (*ADULT, "--consent", "yes", "--objection"), "objection.direct_marketing"),
+        ("newsletter", (*ADULT, "--consent", "yes", "--restricted"), "restriction"),
+        ("newsletter", (*ADULT, "--consent", "yes", "--channel", "email"), "consent.given"),
+        ("newsletter", (*ADULT, "--consent", "yes", "--channel", "web"), "channel.not_listed"),
+        ("newsletter", ("--region", "us-ca", "--age", "30", "--channel", "email"), "consent.missing"),
+        ("recommendations", (*ADULT, "--consent", "yes", "--stage", "churned"), "stage.not_listed"),
+        ("recommendations", ("--region", "DE", "--age", "12", "--consent", "yes"), "consent.guardian_needed"),
+        (
+            "recommendations",
+            ("--region", "DE", "--age", "12", "--consent", "yes", "--guardian"),
+            "consent.given",
+        ),
+        ("order", (*ADULT,), "contract.absent"),
+        ("order", (*ADULT, "--contract"), "contract.live"),
+        ("invoicing", (*ADULT, "--consent", "refused"), "legal_obligation"),
+    ],
+)
+def test_explain_decides_about_whom_the_call_describes(purpose, words, reason, capsys):
+    """Each fact of the call counts; the exit code is the answer."""
+    code, document = explained(capsys, purpose, *words)
+
+    assert reason in [each["code"] for each in document["reasons"]]
+    assert document["allowed"] is (code == 0)
+
+
+def test_explain_knows_where_the_data_came_from(capsys):
+    """What was collected for the account waits for a yes; what a notice announced does not."""
+    file = EXAMPLE
+    _, before = explained(capsys, "invoicing", *ADULT, "--collected", "account", file=file)
+    _, after = explained(capsys, "recommendations", *ADULT, "--consent", "explicit", "--collected", "order")
+
+    assert {"address", "invoices"} == before["fields"].keys()
+    assert {"purchases", "tastes", "allergies", "churn", "born"} == after["fields"].keys()
+    assert "year" == after["fields"]["born"]
+
+
+def test_explain_in_words(capsys):
+    """Without --json the answer explains itself, with what would change it."""
+    code, out, _ = called(capsys, "explain", EXAMPLE, "newsletter", *ADULT)
+
+    assert 1 == code
+    assert out.startswith("newsletter: denied\n  because the customer has not been asked")
+    assert "would be allowed if the customer agrees" in out
+
+
+def test_explain_with_a_soft_opt_in(capsys, tmp_path):
+    """An address from a sale, with a notice, carries the newsletter of the starter."""
+    path = tmp_path / "policy.toml"
+    called(capsys, "init", path)
+
+    sold = explained(capsys, "newsletter", *ADULT, "--collected", "order", "--told", file=path)
+    untold = explained(capsys, "newsletter", *ADULT, "--collected", "order", file=path)
+
+    assert (0, "soft_opt_in") == (sold[0], sold[1]["basis"])
+    assert 1 == untold[0]
+
+
+def test_explain_honours_a_signal_and_an_actor(capsys, tmp_path):
+    """GPC ends a sale of data in California, and the policy's actors are asked for."""
+    path = tmp_path / "policy.toml"
+    document = Policy.load(EXAMPLE).document
+    document["purposes"]["sale"] = {
+        "title": {"en": "Sell it", "de": "Verkaufen"},
+        "processing": "sale_sharing",
+        "basis": "opt_out",
+        "actors": ["broker"],
+    }
+    document["controller"] |= {"established": ["US-CA"], "markets": ["US-CA"]}
+    path.write_text(Policy.of(document).to_toml(), encoding="utf-8")
+    words = ("--region", "US-CA", "--age", "30", "--at", LAW)
+
+    assert 0 == explained(capsys, "sale", *words, file=path)[0]
+    assert 0 == explained(capsys, "sale", *words, "--actor", "broker", file=path)[0]
+    assert 1 == explained(capsys, "sale", *words, "--actor", "web", file=path)[0]
+    assert 1 == explained(capsys, "sale", *words, "--signal", "gpc", file=path)[0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("recomendations",),
+        ("newsletter", "--region", "EU"),
+        ("newsletter", "--age", "131"),
+        ("newsletter", "--age", "-1"),
+        ("newsletter", "--stage", "custmer"),
+        ("newsletter", "--collected", "sale"),
+        ("newsletter", "--channel", "fax"),
+        ("newsletter", "--kind", "robot"),
+    ],
+)
+def test_who_cannot_be_described_is_a_wrong_call(words, capsys):
+    """A name that nobody declared, a region that is none, an age that nobody has: 2, and nothing printed."""
+    code, out, err = called(capsys, "explain", EXAMPLE, *words)
+
+    assert (2, "") == (code, out)
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("kind", ["consumer", "business"])
+def test_the_contact_of_a_business_is_protected_like_anybody(kind, capsys):
+    """A customer is a natural person: Art. 13(5) ePrivacy leaves out legal persons, not their staff."""
+    code, document = explained(capsys, "newsletter", *ADULT, "--kind", kind)
+
+    assert (1, ["consent.missing"]) == (code, [each["code"] for each in document["reasons"]])
+
+
 def test_prove_says_what_holds(capsys):
     """The example's policy keeps every property; the answer names them."""
     code, out, _ = called(capsys, "prove", EXAMPLE, "--at", LAW)

@@ -6,15 +6,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from clm_ethics.policy import Policy
 from clm_ethics.policy.examine import examine
 from clm_ethics.policy.law import lint_law
+from tests import strategies
 
 AT = datetime(2026, 3, 3, tzinfo=UTC)
 
 
-def policy(markets: tuple[str, ...] = ("DE", "US-CA"), **purpose: Any) -> Policy:
+def policy(markets: tuple[str, ...] = ("DE", "US-CA"), audience: str = "adults", **purpose: Any) -> Policy:
     """Return a policy with one purpose, a newsletter by e-mail unless something else is said."""
     news = {
         "title": {"en": "Write to you"},
@@ -33,6 +35,7 @@ def policy(markets: tuple[str, ...] = ("DE", "US-CA"), **purpose: Any) -> Policy
                 "contact": "privacy@example.org",
                 "established": [markets[0]],
                 "markets": list(markets),
+                "audience": audience,
             },
             "fields": {
                 "email": {"type": "text", "category": "user.contact.email"},
@@ -44,9 +47,13 @@ def policy(markets: tuple[str, ...] = ("DE", "US-CA"), **purpose: Any) -> Policy
     )
 
 
-def found(*, markets: tuple[str, ...] = ("DE", "US-CA"), **purpose: Any) -> dict[str, tuple[str, str]]:
+def found(
+    *, markets: tuple[str, ...] = ("DE", "US-CA"), audience: str = "adults", **purpose: Any
+) -> dict[str, tuple[str, str]]:
     """Return the findings, by place."""
-    return {each.place: (each.text, each.remedy) for each in lint_law(policy(markets, **purpose), AT)}
+    return {
+        each.place: (each.text, each.remedy) for each in lint_law(policy(markets, audience, **purpose), AT)
+    }
 
 
 def test_what_the_laws_allow_has_no_findings() -> None:
@@ -89,7 +96,7 @@ def test_a_market_without_a_law() -> None:
 @pytest.mark.parametrize(
     ("purpose", "place", "says"),
     [
-        ({"basis": ["consent", "opt_out"]}, "purposes.news.basis[1]", "accepted by no law"),
+        ({"basis": ["consent", "opt_out"]}, "purposes.news.basis[1]", "no law of the markets accepts"),
         (
             {"processing": ["essential"], "basis": ["legal_obligation", "consent"], "channels": []},
             "purposes.news.basis[1]",
@@ -98,7 +105,7 @@ def test_a_market_without_a_law() -> None:
         (
             {"basis_under": {"eu-eprivacy": ["consent", "public_task"]}},
             "purposes.news.basis_under.eu-eprivacy[1]",
-            "accepted by no law",
+            "no law of the markets accepts",
         ),
         ({"basis_under": {"GB": ["opt_out"]}}, "purposes.news.basis_under.GB", "no law of `GB`"),
     ],
@@ -108,6 +115,19 @@ def test_a_dead_alternative(purpose: dict[str, Any], place: str, says: str) -> N
     places = found(markets=("DE", "AT"), **purpose)
 
     assert says in places[place][0]
+
+
+def test_a_policy_for_children_is_asked_about_a_child() -> None:
+    """What only adults may be asked is found where the audience is children (Cal. Civ. Code 1798.120(c))."""
+    sale = {"processing": "sale_sharing", "basis": "opt_out", "channels": [], "shared_with": ["a broker"]}
+
+    assert {} == found(markets=("US-CA",), **sale)
+    assert {"purposes.news.basis"} == found(markets=("US-CA",), audience="children", **sale).keys()
+
+
+def test_a_guardians_yes_is_a_yes() -> None:
+    """A purpose for children that asks for consent is fine: a guardian gives it (Art. 8(1) GDPR)."""
+    assert {} == found(audience="children", processing="personalization", channels=[])
 
 
 def test_direct_marketing_without_a_channel_is_said_once() -> None:
@@ -145,3 +165,19 @@ phone = {}
     assert [("p.toml", 18, "purposes.news.basis_under.US"), ("p.toml", 21, "channels.phone")] == [
         (each.file, each.line, each.place) for each in found.findings
     ]
+
+
+@settings(max_examples=40)
+@given(strategies.policies())
+def test_every_finding_about_any_policy_has_its_line(made: Policy) -> None:
+    """Whatever a policy declares, it can be examined, and what is found stands at a line of its text."""
+    text = made.to_toml()
+    lines = text.splitlines()
+
+    found = examine(text, name="policy.toml", at=AT)
+
+    assert made == found.policy
+    for each in found.findings:
+        assert each.line is not None
+        assert 1 <= each.line <= len(lines)
+        assert each.remedy
