@@ -180,7 +180,8 @@ def _course(policy: Policy, state: State, at: datetime) -> tuple[tuple[Moved, ..
 
 def _case(policy: Policy, state: State, purpose: Purpose, request: Request, at: datetime, stage: str) -> Case:
     age = _age(state, at)
-    plan = policy.plan(purpose, request.channel, state.about.get("region", ""), at, age)
+    about = state.about
+    plan = policy.plan(purpose, request.channel, about.get("region", ""), at, age, about.get("kind", ""))
     return Case(policy, state, purpose, request, at, stage, age, plan, state.consents.get(purpose.name))
 
 
@@ -295,8 +296,8 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
         stops.append(reason(code))
     if state.objections:
         stops += _objections(case, basis)
-    if state.signals and not case.plan.signals.isdisjoint(state.signals):
-        stops.append(reason("signal"))
+    if state.signals:
+        stops += [why for name, why in case.plan.signals.items() if name in state.signals]
     if state.mutes and any(state.mutes.get(word, case.at) > case.at for word in purpose.processing):
         stops.append(reason("muted"))
     if purpose.stages and case.stage not in purpose.stages:

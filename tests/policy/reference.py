@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clm_ethics.model import Status
 from clm_ethics.policy import Basis
-from clm_ethics.regimes import Posture, consent_age, known_region
+from clm_ethics.regimes import Facts, Posture, consent_age, known_region
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,8 +187,8 @@ def _stopped(case: Case, claim: Basis) -> bool:
     noes = _objections(case)
     if noes and max(noes) > _agreed(case, claim):
         return True
-    for pack, _ in _regimes(case):
-        signal = pack.signal
+    for pack, where in _regimes(case):
+        signal = pack.signal if pack.binds(at.date(), territory=where, facts=_facts(case)) else None
         binds = signal is not None and signal.binds(at.date()) and signal.name in state.signals
         if binds and any(row in purpose.processing for row in signal.rows):  # type: ignore[union-attr]
             return True
@@ -352,15 +352,30 @@ def _judges(case: Case) -> dict[tuple[Basis, ...], list[Ruling]] | None:
 
 
 def _ruling(case: Case, pack: Pack, where: str, row: str) -> Ruling | None:
-    age = _age(case, case.at)
-    assumed = {"adults": 18, "general": 16, "children": 12}[case.policy.controller.audience]
-    return pack.cell_at(
-        row,
-        case.at.date(),
-        territory=where,
+    return pack.cell_at(row, case.at.date(), territory=where, facts=_facts(case))
+
+
+def _facts(case: Case) -> Facts:
+    """What the regimes are told; an unknown age is that of the audience, a child's if it is for children."""
+    age, controller = _age(case, case.at), case.policy.controller
+    assumed = {"adults": 18, "general": 16, "children": 12}[controller.audience]
+    return Facts(
         age=assumed if age is None else age,
+        age_known=not (age is None and controller.audience != "children"),
         device=case.purpose.device,
         special=any(_special(case.policy, name) for name in case.purpose.fields),
+        precise_location=any(_precise(case.policy, name) for name in case.purpose.fields),
+        kind=case.state.about.get("kind", ""),
+        controller=controller.facts,
+    )
+
+
+def _precise(policy: Policy, name: str) -> bool:
+    field = policy.fields.get(name)
+    if field is None:
+        return False
+    return field.category == "user.location.precise" or any(
+        _precise(policy, each) for each in field.derived_from
     )
 
 

@@ -11,6 +11,7 @@ from clm_ethics.model.times import Duration
 from clm_ethics.regimes import (
     Claim,
     Duty,
+    Facts,
     Kind,
     Posture,
     Review,
@@ -30,6 +31,7 @@ HOME = {
     "us-ca": "US-CA",
     "us-can-spam": "US-TX",
     "us-tcpa": "US-TX",
+    "us-federal": "US-TX",
 }
 A, OO, OI, EX = Posture.ALLOWED, Posture.OPT_OUT, Posture.OPT_IN, Posture.EXPLICIT_OPT_IN
 
@@ -41,12 +43,11 @@ def ask(
     *,
     territory: str = "",
     age: int | None = 40,
-    device: bool = False,
-    special: bool = False,
+    **others: Any,
 ) -> Ruling | None:
     """Ask one pack about an adult without device access, at the pack's home."""
-    home = territory or HOME[pack]
-    return PACKS[pack].cell_at(row, day, territory=home, age=age, device=device, special=special)
+    facts = Facts(age=age, **others)
+    return PACKS[pack].cell_at(row, day, territory=territory or HOME[pack], facts=facts)
 
 
 # The least that the law asks, the safer choice where there is one, whether it is unsettled, the citation.
@@ -104,6 +105,16 @@ MINIMUM = [
     ("us-can-spam", "email_marketing", OO, None, False, "15 U.S.C. 7704(a)"),
     ("us-tcpa", "sms_marketing", EX, None, True, "47 CFR 64.1200(a)(2)"),
     ("us-tcpa", "phone_marketing", OO, None, False, "47 CFR 64.1200(c)-(d)"),
+    *(
+        ("us-federal", row, posture, None, False, "15 U.S.C. 45")
+        for posture, rows in (
+            (A, "essential storage analytics personalization"),
+            (OO, "personalised_price web_marketing postal_marketing push_marketing inbox_marketing"),
+            (OO, "targeted_ads sale_sharing automated_decision financial_incentive"),
+            (OI, "sensitive"),
+        )
+        for row in rows.split()
+    ),
 ]
 
 
@@ -407,7 +418,7 @@ def test_deadlines(
 def test_consent() -> None:
     """A pre-ticked box is never consent; California lets a refused question rest for twelve months."""
     facts = {pack.id: pack.consent for pack in PACKS.values() if pack.consent is not None}
-    assert set(HOME) - {"us-can-spam"} == set(facts)
+    assert set(HOME) - {"us-can-spam", "us-federal"} == set(facts)
     assert not any(each.pre_ticked for each in facts.values())
     assert all(each.withdraw_as_easy for each in facts.values())
     assert Duration.parse("P12M") == facts["us-ca"].ask_again_after
@@ -424,7 +435,9 @@ def test_soft_opt_in() -> None:
 def test_changes() -> None:
     """The days on which something changes are those of the law."""
     assert (date(2021, 1, 1), date(2026, 2, 5), date(2026, 6, 19)) == PACKS["uk-gdpr-pecr"].changes()
-    assert (date(2020, 1, 1), date(2021, 1, 28), date(2027, 1, 1)) == PACKS["us-ca"].changes()
+    assert ["2020-01-01", "2021-01-28", "2023-01-01", "2025-01-01", "2027-01-01"] == [
+        str(day) for day in PACKS["us-ca"].changes()
+    ]
     assert date(2026, 8, 11) in PACKS["eu-eprivacy"].changes()
     assert date(2024, 1, 1) in PACKS["eu-gdpr"].changes()
 
