@@ -342,7 +342,11 @@ def _scope(scope: Scope) -> str:
         for key in ("revenue_usd", "revenue_floor_usd", "residents", "residents_selling", "sale_share")
         if (value := getattr(scope, key)) is not None
     ]
-    flags = [key.replace("_", " ") for key in ("nonprofits", "small_business_exempt") if getattr(scope, key)]
+    flags = [
+        key.replace("_", " ")
+        for key in ("sensitive", "nonprofits", "small_business_exempt")
+        if getattr(scope, key)
+    ]
     words = ", ".join(filter(None, (_span(scope.since, scope.until), *limits, *flags)))
     note = f"; {scope.note}" if scope.note else ""
     return f"`{scope.test.value}`{': ' if words else ''}{words} ({scope.cite}; {_prov(scope.prov)}){note}"

@@ -71,6 +71,7 @@ WRONG = (
     Wrong(FACTS, "nonprofit", "controller.facts", {"nonprofit": "yes"}),
     Wrong(FACTS, "charity", "controller.facts", {"charity": 0}),
     Wrong(FACTS, "public_body", "controller.facts", {"public_body": "false"}),
+    Wrong(FACTS, "food_retailer", "controller.facts", {"food_retailer": "yes"}),
     Wrong(FACTS, "platform", "controller.facts", {"platform": []}),
     Wrong(FIELD, "type", "fields.email.type", "string"),
     Wrong(FIELD, "category", "fields.email.category", "user.email"),

@@ -441,7 +441,7 @@ def _rights(case: Case, claims: list[Claim]) -> Rights:
     if consent is not None and not agreed:
         agreed = CONSENT in case.purpose.all_bases and not _stops(case, CONSENT)
         consent = consent if agreed and not _consent_fault(case, consent, ()) else None
-    return Rights(firm, law, consent)
+    return Rights(firm, law, consent, case.plan.sensitive)
 
 
 def _age(state: State, at: datetime) -> int | None:

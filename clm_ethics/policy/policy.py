@@ -62,6 +62,7 @@ class Plan(NamedTuple):
         signals: the opt-out signals that end this processing here, each with the law that says so.
         change: when the law changes next (UTC).
         duties: what goes with a yes.
+        sensitive: why a law forbids special categories here even with consent; ``None``: none does.
         notes: what was assumed, or read protectively.
     """
 
@@ -71,6 +72,7 @@ class Plan(NamedTuple):
     change: datetime | None
     duties: tuple[str, ...]
     notes: tuple[Reason, ...]
+    sensitive: Reason | None = None
 
 
 class Sight(NamedTuple):
@@ -249,6 +251,7 @@ class Policy:
             age_known=age is not None or audience == "children",
             device=purpose.device,
             special=bool(self._special.intersection(purpose.fields)),
+            special_somewhere=bool(self._special),
             precise_location=bool(self._precise.intersection(purpose.fields)),
             kind=kind,
             controller=self.controller.facts,
@@ -282,6 +285,7 @@ class Policy:
             change=next((change for change in changes if change > at), None),
             duties=tuple(dict.fromkeys(_DUTIES[duty] for ruling in rulings for duty in ruling.duties)),
             notes=self._notes(rulings, region, age),
+            sensitive=_forbidden(places, day, facts) if facts.special else None,
         )
 
     def _looks(self, region: str) -> list[tuple[str, list[tuple[Pack, str]]]]:
@@ -414,7 +418,18 @@ _DUTIES = {
     Duty.HUMAN_REVIEW: "offer a human who looks at the decision again",
     Duty.PRE_USE_NOTICE: "tell the customer before the decision is made",
     Duty.OPT_OUT_LINK: "offer a link to opt out",
+    Duty.AD_TRANSPARENCY: "mark it as advertising, and say on whose behalf and why it is shown",
+    Duty.RECOMMENDER_PARAMETERS: "say in the terms what decides on recommendations, and how to change it",
 }
+
+
+def _forbidden(places: Iterable[tuple[Pack, str]], day: date, facts: Facts) -> Reason | None:
+    """Return why a law forbids special categories whatever was consented to, if one does."""
+    for pack, where in places:
+        ruling = pack.cell_at("sensitive", day, territory=where, facts=facts)
+        if ruling is not None and not ruling.admits("explicit_consent"):
+            return _refusal("explicit_consent", [ruling])
+    return None
 
 
 _SIGNAL = Reason("signal", "the customer's browser or device sends an opt-out signal", kind=Kind.LAW)

@@ -38,7 +38,7 @@ MOST_PEOPLE = 10**15
 """The highest number in what a controller states about itself."""
 
 _WHOLE = ("revenue_usd", "turnover_eur", "employees")
-_YES_OR_NO = ("sells", "small_business", "nonprofit", "charity", "public_body", "platform")
+_YES_OR_NO = ("sells", "small_business", "nonprofit", "charity", "public_body", "food_retailer", "platform")
 _FACT_KEYS = (*_WHOLE, "sale_share", *_YES_OR_NO, "residents")
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")

@@ -46,6 +46,7 @@ class Organisation(msgspec.Struct, frozen=True, kw_only=True):
         nonprofit: it is a non-profit organisation.
         charity: it is a charity.
         public_body: it is a public authority or body.
+        food_retailer: it sells food on 15,000 square feet or more, or delivers it (Md. HB 895).
         platform: it is an online platform: it shows the public what its users give it (Art. 3(i) DSA).
     """
 
@@ -59,6 +60,7 @@ class Organisation(msgspec.Struct, frozen=True, kw_only=True):
     nonprofit: bool | None = None
     charity: bool | None = None
     public_body: bool | None = None
+    food_retailer: bool | None = None
     platform: bool | None = None
 
 
@@ -70,7 +72,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         age_known: somebody knows the age, or the service is meant for children; otherwise it is assumed.
         device: the purpose stores on, or reads from, a device.
         special: the purpose uses special categories of data (Art. 9(1) GDPR).
+        special_somewhere: some purpose of the controller does.
         precise_location: the purpose uses precise locations.
+        manipulative: it manipulates people, or exploits a weakness, so that harm is likely: a host says so
+            of what it offers, no policy does.
         kind: of the data subject: ``consumer``, ``business`` (a contact of one), or empty: unknown.
         controller: what the controller states about itself.
     """
@@ -79,7 +84,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     age_known: bool = True
     device: bool = False
     special: bool = False
+    special_somewhere: bool = False
     precise_location: bool = False
+    manipulative: bool = False
     kind: str = ""
     controller: Organisation = Organisation()
 
@@ -131,6 +138,8 @@ CONDITIONS: Mapping[Condition, Callable[[Facts], Truth]] = {
     Condition.SPECIAL_CATEGORY: lambda facts: facts.special,
     Condition.PRECISE_LOCATION: lambda facts: facts.precise_location,
     Condition.CONSUMER: consumer,
+    Condition.FOOD_RETAILER: lambda facts: facts.controller.food_retailer,
+    Condition.HARMFUL_MANIPULATION: lambda facts: facts.manipulative,
     Condition.AGE_KNOWN: knows_age,
 }
 """Per condition of a rule its function."""
@@ -148,7 +157,8 @@ def within_limits(scope: Scope, facts: Facts, territory: str) -> Truth:
     """Say whether a controller reaches the limits of a state's act.
 
     Residents alone suffice from ``residents`` on; fewer (``residents_selling``) for whoever sells data
-    for at least ``sale_share`` percent of the revenue (no share: for any reward). A floor of revenue
+    for at least ``sale_share`` percent of the revenue (no share: for any reward); where ``sensitive``,
+    any sensitive data. A floor of revenue
     (``revenue_floor_usd``) must be reached besides.
     """
     who = facts.controller
@@ -157,7 +167,9 @@ def within_limits(scope: Scope, facts: Facts, territory: str) -> Truth:
     floor = True if scope.revenue_floor_usd is None else reaches(who.revenue_usd, scope.revenue_floor_usd)
     unlimited = (scope.residents, scope.residents_selling) == (None, None)
     count = unlimited or some(
-        reaches(residents, scope.residents), every(reaches(residents, scope.residents_selling), selling)
+        reaches(residents, scope.residents),
+        every(reaches(residents, scope.residents_selling), selling),
+        scope.sensitive and (facts.special or facts.special_somewhere),
     )
     return every(floor, count)
 

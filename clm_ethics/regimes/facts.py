@@ -27,6 +27,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         residents: data of so many residents.
         residents_selling: data of so many residents, for whoever sells data.
         sale_share: percentage of the revenue from selling data, rounded up.
+        sensitive: any sensitive data suffices.
         nonprofits: binds non-profit organisations too.
         small_business_exempt: does not bind small businesses of the US Small Business Administration.
         cite: where it is written.
@@ -41,6 +42,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     residents: int | None = None
     residents_selling: int | None = None
     sale_share: int | None = None
+    sensitive: bool = False
     nonprofits: bool = False
     small_business_exempt: bool = False
     cite: str

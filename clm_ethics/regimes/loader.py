@@ -61,8 +61,8 @@ _RULE = _keys(
     " note"
 )
 _SCOPE = _keys(
-    "test from to revenue_usd revenue_floor_usd residents residents_selling sale_share nonprofits"
-    " small_business_exempt cite prov note"
+    "test from to revenue_usd revenue_floor_usd residents residents_selling sale_share sensitive"
+    " nonprofits small_business_exempt cite prov note"
 )
 _SILENT = _keys("rows why")
 _WATCH = _keys("instrument territory status effect prov")
@@ -222,6 +222,7 @@ def _scope(raw: Table, sources: Mapping[str, str]) -> Scope:
         residents=raw.number("residents", MOST),
         residents_selling=raw.number("residents_selling", MOST),
         sale_share=raw.number("sale_share", 100),
+        sensitive=raw.flag("sensitive"),
         nonprofits=raw.flag("nonprofits"),
         small_business_exempt=raw.flag("small_business_exempt"),
         cite=raw.text("cite"),

@@ -66,6 +66,10 @@ class Condition(StrEnum):
     """The purpose uses precise locations."""
     CONSUMER = "consumer"
     """The data subject is a consumer, or nobody has said otherwise."""
+    FOOD_RETAILER = "food_retailer"
+    """The controller sells food in large shops or delivers it, or has not said otherwise."""
+    HARMFUL_MANIPULATION = "harmful_manipulation"
+    """A host has said of an offer that it manipulates, or exploits a weakness, so that harm is likely."""
     AGE_KNOWN = "age_known"
     """The age is known, or the service is meant for children: it is not assumed from the audience."""
 
@@ -96,6 +100,8 @@ class Duty(StrEnum):
     HUMAN_REVIEW = "human_review"
     PRE_USE_NOTICE = "pre_use_notice"
     OPT_OUT_LINK = "opt_out_link"
+    AD_TRANSPARENCY = "ad_transparency"
+    RECOMMENDER_PARAMETERS = "recommender_parameters"
 
 
 class Kind(StrEnum):

@@ -364,6 +364,7 @@ def _facts(case: Case) -> Facts:
         age_known=not (age is None and controller.audience != "children"),
         device=case.purpose.device,
         special=any(_special(case.policy, name) for name in case.purpose.fields),
+        special_somewhere=any(_special(case.policy, name) for name in case.policy.fields),
         precise_location=any(_precise(case.policy, name) for name in case.purpose.fields),
         kind=case.state.about.get("kind", ""),
         controller=controller.facts,
@@ -405,6 +406,9 @@ def _field(case: Case, name: str, sets: list[set[Basis]]) -> str | tuple[str, tu
     explicit = name in purpose.explicit and yes is not None and name in yes.explicit
     if _special(case.policy, name) and not (obliged or explicit):
         return "field.special"
+    needed = all(holding & {Basis.CONTRACT, Basis.LEGAL_OBLIGATION} for holding in sets)
+    if _special(case.policy, name) and not needed and _forbidden(case):
+        return "law.prohibited"
     if case.request.collect:
         return "", ()
     precision = purpose.coarse.get(name, "")
@@ -421,6 +425,12 @@ def _field(case: Case, name: str, sets: list[set[Basis]]) -> str | tuple[str, tu
     if not kept:
         return "field.expired" if len(fit) == len(runs) else "field.other_purpose"
     return precision, tuple(run.index for run in kept)
+
+
+def _forbidden(case: Case) -> bool:
+    """Some law forbids special categories even with explicit consent (Md. Com. Law 14-4707(a)(1))."""
+    found = [_ruling(case, pack, where, "sensitive") for pack, where in _regimes(case)]
+    return any(each is not None and not each.admits("explicit_consent") for each in found)
 
 
 def _standing_yes(case: Case) -> Consent | None:

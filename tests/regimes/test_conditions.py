@@ -24,6 +24,13 @@ CASES: list[tuple[Condition, dict[str, Any], bool | None]] = [
     (Condition.CONSUMER, {"kind": "consumer"}, True),
     (Condition.CONSUMER, {"kind": "business"}, False),
     (Condition.CONSUMER, {"kind": ""}, None),
+    # Md. HB 895 (2026): food retailers of 15,000 sq ft, food delivery
+    (Condition.FOOD_RETAILER, {"controller": Organisation(food_retailer=True)}, True),
+    (Condition.FOOD_RETAILER, {"controller": Organisation(food_retailer=False)}, False),
+    (Condition.FOOD_RETAILER, {}, None),
+    # Art. 5(1)(a)-(b) AI Act
+    (Condition.HARMFUL_MANIPULATION, {"manipulative": True}, True),
+    (Condition.HARMFUL_MANIPULATION, {}, False),
     # Art. 28(2) DSA: aware with reasonable certainty; the state acts: actual knowledge
     (Condition.AGE_KNOWN, {"age": 15, "age_known": True}, True),
     (Condition.AGE_KNOWN, {"age": 15, "age_known": False}, False),
@@ -49,8 +56,9 @@ def bound(test: Test, limits: dict[str, Any], *, kind: str = "consumer", **who: 
     """Ask one test of a scope about a controller that handles *here* residents of Texas."""
     here = who.pop("here", None)
     residents = () if here is None else (("US-TX", here),)
+    told = {name: who.pop(name) for name in ("special", "special_somewhere") if name in who}
     scope = Scope(test=test, cite="s. 1", prov="knowledge/high", **limits)
-    facts = Facts(kind=kind, controller=Organisation(residents=residents, **who))
+    facts = Facts(kind=kind, **told, controller=Organisation(residents=residents, **who))
     return TESTS[test](scope, facts, "US-TX")
 
 
@@ -61,6 +69,8 @@ JERSEY = {"residents": 100_000, "residents_selling": 25_000, "nonprofits": True}
 """N.J.S.A. 56:8-166.5: 100,000, or 25,000 and any revenue or discount from selling."""
 UTAH = {**VIRGINIA, "revenue_floor_usd": 25_000_000}
 """Utah Code 13-61-102(1): the same, and revenue of USD 25 million or more."""
+CONNECTICUT = {"residents": 35_000, "residents_selling": 1, "sensitive": True}
+"""SB 1295 (2025): 35,000 consumers, any sale, or any sensitive data."""
 TEXAS = {"small_business_exempt": True}
 """Tex. Bus. & Com. Code 541.002(a)(3): no small business."""
 
@@ -86,6 +96,13 @@ ACTS: list[tuple[dict[str, Any], dict[str, Any], bool | None]] = [
     (UTAH, {"here": 100_000, "revenue_usd": 24_999_999}, False),
     (UTAH, {"here": 100_000, "revenue_usd": 25_000_000}, True),
     (UTAH, {"here": 100_000}, None),
+    (CONNECTICUT, {"here": 34_999, "sells": False}, False),
+    (CONNECTICUT, {"here": 35_000, "sells": False}, True),
+    (CONNECTICUT, {"here": 1, "sells": True}, True),
+    (CONNECTICUT, {"here": 0, "sells": True}, False),
+    (CONNECTICUT, {"here": 1, "sells": False, "special_somewhere": True}, True),
+    (CONNECTICUT, {"here": 1, "sells": False, "special": True}, True),
+    (VIRGINIA, {"here": 1, "special": True}, False),
     (TEXAS, {"here": 1, "small_business": False}, True),
     (TEXAS, {"here": 1_000_000, "small_business": True}, False),
     (TEXAS, {"here": 1}, None),
