@@ -24,6 +24,7 @@ from clm_ethics.storage.postgresql_link import (
     Setting,
     alive,
     alive_async,
+    asked,
     not_opened,
     open_async,
     open_blocking,
@@ -32,13 +33,13 @@ from clm_ethics.storage.postgresql_link import (
     quoted_name,
 )
 from clm_ethics.storage.postgresql_schema import grants, prepare
+from clm_ethics.storage.postgresql_waiting import AsyncConnection, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
     from clm_ethics.storage.contract import Entry, Head, Write
-    from clm_ethics.storage.postgresql_link import AsyncConnection, Connection
     from clm_ethics.storage.postgresql_sql import Call
 
 __all__ = ["AsyncPostgresStorage", "PostgresStorage", "create", "open_url"]
@@ -78,10 +79,12 @@ class PostgresStorage:
         open_blocking(self._setting, create=create)
         self._pool: psycopg_pool.ConnectionPool[Connection] = psycopg_pool.ConnectionPool(
             self._setting.conninfo,
+            connection_class=Connection,
             kwargs=SESSION,
             min_size=min_size,
             max_size=max_size,
             timeout=timeout,
+            reconnect_timeout=timeout,  # then the next call looks for the primary at once
             configure=self._configure,
             check=alive,
             name="clm_ethics",
@@ -114,7 +117,8 @@ class PostgresStorage:
             self._pool.close()
 
     def _configure(self, connection: Connection) -> None:
-        self._setting.accept(perform(connection, [prepare(self._setting.timeout)])[0])
+        self._setting.attend(connection)
+        self._setting.accept(connection, perform(connection, [prepare(self._setting.timeout)])[0])
 
     def _run(self, call: Call[T]) -> T:
         setting = self._setting
@@ -124,7 +128,7 @@ class PostgresStorage:
         except psycopg.Error as error:
             raise setting.no_connection(error) from error
         try:
-            return call.read(perform(connection, call.statements))
+            return setting.answer(connection, call, perform(connection, asked(connection, call)))
         except psycopg.Error as error:
             with suppress(psycopg.Error):
                 connection.rollback()
@@ -240,10 +244,12 @@ class AsyncPostgresStorage:
         await open_async(setting, create=self._create)
         pool: psycopg_pool.AsyncConnectionPool[AsyncConnection] = psycopg_pool.AsyncConnectionPool(
             setting.conninfo,
+            connection_class=AsyncConnection,
             kwargs=SESSION,
             min_size=self._sizes[0],
             max_size=self._sizes[1],
             timeout=setting.timeout,
+            reconnect_timeout=setting.timeout,
             configure=self._configure,
             check=alive_async,
             name="clm_ethics",
@@ -253,7 +259,9 @@ class AsyncPostgresStorage:
         return pool
 
     async def _configure(self, connection: AsyncConnection) -> None:
-        self._setting.accept((await perform_async(connection, [prepare(self._setting.timeout)]))[0])
+        self._setting.attend(connection)
+        rows = await perform_async(connection, [prepare(self._setting.timeout)])
+        self._setting.accept(connection, rows[0])
 
     async def _run(self, call: Call[T]) -> T:
         setting = self._setting
@@ -263,7 +271,8 @@ class AsyncPostgresStorage:
         except psycopg.Error as error:
             raise setting.no_connection(error) from error
         try:
-            return call.read(await perform_async(connection, call.statements))
+            rows = await perform_async(connection, asked(connection, call))
+            return setting.answer(connection, call, rows)
         except psycopg.Error as error:
             with suppress(psycopg.Error):
                 await connection.rollback()
@@ -293,7 +302,8 @@ def create(
     if application is None:
         return
     try:
-        with psycopg.connect(setting.conninfo, **SESSION) as connection:
+        with Connection.connect(setting.conninfo, **SESSION) as connection:
+            setting.attend(connection)
             for statement in grants(setting.quoted, quoted_name(application)):
                 perform(connection, [statement])
     except psycopg.Error as error:

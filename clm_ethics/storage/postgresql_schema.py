@@ -79,8 +79,11 @@ _SETTINGS: Final = {
 _PREPARE: Final = (
     "SELECT pg_is_in_recovery(), current_setting('server_version_num')::integer,"
     " current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),"
+    # Whether replicas must confirm a commit. `off`, `local` and `remote_write` would not wait until
+    # it is on their disks; without such replicas all but `off` mean the same.
+    " current_setting('synchronous_standby_names'),"
     " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
-    " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false),"
+    " WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false),"
     " set_config('lock_timeout', %(wait)s, false), "
     + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items())
 ).encode()

@@ -62,6 +62,25 @@ class Call(NamedTuple, Generic[T]):
 
 BEGIN: Final = Statement(b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", {})
 COMMIT: Final = Statement(b"COMMIT", {})
+# A record in the write-ahead log, and nothing else: so that the COMMIT waits for the replicas.
+CONFIRM: Final = Statement(b"SELECT pg_logical_emit_message(true, 'clm_ethics', '') IS NULL", {})
+
+
+def confirmed(statements: Sequence[Statement]) -> Sequence[Statement]:
+    """Return *statements* as a transaction whose COMMIT a replica must confirm, in one round trip.
+
+    A primary that was replaced without noticing has no replica left that confirms anything: what
+    it has read, and a version that it has found wanting, are then not answered. And as a replica
+    confirms in order, nothing is answered that could still be lost with the primary.
+    """
+    inner = statements[1:-1] if statements[0] is BEGIN else statements
+    return [BEGIN, *inner, CONFIRM, COMMIT]
+
+
+def unconfirmed(statements: Sequence[Statement], rows: Sequence[Sequence[Row]]) -> Sequence[Sequence[Row]]:
+    """Return those of the *rows* of :func:`confirmed` that answer *statements*."""
+    return [*rows[:-2], rows[-1]] if statements[0] is BEGIN else rows[1:2]
+
 
 _HEAD: Final = "SELECT stream, version, length, digest, state, data, tokens, instants FROM {s}.head WHERE "
 _LOAD: Final = _HEAD + "stream = %(stream)s"
