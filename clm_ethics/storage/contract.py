@@ -28,7 +28,8 @@ Its guarantees, each of which ``clm_ethics.testing.StorageConformance`` tests by
     ``StorageUnavailable.written`` is honest, and speaks for the whole call.
 14. **Impatient.** An adapter retries nothing silently.
 
-New abilities are new, optional protocols (here: :class:`Scrubbable`), asked for by protocol.
+New abilities are new, optional protocols (:class:`Scrubbable`, :class:`Joinable`,
+:class:`Scannable`, :class:`Checkable`), asked for by protocol.
 """
 
 from __future__ import annotations
@@ -174,6 +175,86 @@ class Scrubbable(Protocol):
 
     def scrub(self) -> Sequence[str]:
         """Remove old pages, and say in plain words what was done and what could not be reached."""
+        ...
+
+
+class JoinedStorage(Storage, Protocol):
+    """The four methods inside a transaction of the host's, on the host's own connection.
+
+    What is written is durable, and seen by others, once the host has committed; if the host rolls
+    back it was never there. Guarantees 4 and 5 are the host's transaction's. It is for one thread.
+
+    Attributes:
+        snapshot: loading may answer with what stood when the transaction began.
+        waits: a call may wait for another transaction.
+    """
+
+    snapshot: bool
+    waits: bool
+
+    def enter(self) -> None:
+        """Check that the host's connection leads here, is in a transaction, and will be durable.
+
+        Raises:
+            UsageError: it leads elsewhere, is in no transaction, or has settings that lose writes.
+            StorageUnavailable: the transaction cannot write, or the database cannot be asked.
+        """
+        ...
+
+    def savepoint(self) -> None:
+        """Set a place to go back to; raises what :meth:`enter` raises if the transaction is over."""
+        ...
+
+    def release(self) -> None:
+        """Keep what was written since :meth:`savepoint`, for the host to commit."""
+        ...
+
+    def undo(self) -> None:
+        """Undo what was written since :meth:`savepoint`, and nothing of the host's; raises nothing."""
+        ...
+
+    def leave(self) -> None:
+        """Put back what :meth:`enter` has set on the connection; the transaction goes on."""
+        ...
+
+
+class AsyncJoinedStorage(AsyncStorage, Protocol):
+    """The same with coroutines. See :class:`JoinedStorage`."""
+
+    snapshot: bool
+    waits: bool
+
+    async def enter(self) -> None:
+        """See :meth:`JoinedStorage.enter`."""
+        ...
+
+    async def savepoint(self) -> None:
+        """See :meth:`JoinedStorage.savepoint`."""
+        ...
+
+    async def release(self) -> None:
+        """See :meth:`JoinedStorage.release`."""
+        ...
+
+    async def undo(self) -> None:
+        """See :meth:`JoinedStorage.undo`."""
+        ...
+
+    async def leave(self) -> None:
+        """See :meth:`JoinedStorage.leave`."""
+        ...
+
+
+@runtime_checkable
+class Joinable(Protocol):
+    """A storage that can write inside a transaction of the host's on the same database."""
+
+    def joined(self, connection: object, /) -> JoinedStorage | AsyncJoinedStorage:
+        """Bind the contract to the driver *connection* of the host's; nothing is asked of it yet.
+
+        Raises:
+            UsageError: it is no connection of this database's driver.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 try:
@@ -19,6 +20,7 @@ except ImportError as missing:
 
 from clm_ethics.errors import StorageError
 from clm_ethics.storage.postgresql_errors import translate
+from clm_ethics.storage.postgresql_joined import WHICH, AsyncJoinedPostgres, JoinedPostgres, not_joinable
 from clm_ethics.storage.postgresql_link import (
     SESSION,
     Setting,
@@ -108,6 +110,15 @@ class PostgresStorage:
         """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*."""
         return self._run(self._setting.statements.find(token, until, after, limit))
 
+    def joined(self, connection: object, /) -> JoinedPostgres | AsyncJoinedPostgres:
+        """See :class:`clm_ethics.storage.Joinable`: for a connection of psycopg 3, of either colour."""
+        here = partial(self._run, WHICH)
+        if isinstance(connection, psycopg.AsyncConnection):
+            return AsyncJoinedPostgres(self._setting, connection, partial(asyncio.to_thread, here))
+        if isinstance(connection, psycopg.Connection):
+            return JoinedPostgres(self._setting, connection, here)
+        raise not_joinable()
+
     def close(self) -> None:
         """Close the connections; may be called twice. After a fork, the child's copies are left alone."""
         if self._setting.own_process():
@@ -180,6 +191,12 @@ class AsyncPostgresStorage:
     ) -> Sequence[tuple[int, bytes]]:
         """See :meth:`PostgresStorage.find`."""
         return await self._run(self._setting.statements.find(token, until, after, limit))
+
+    def joined(self, connection: object, /) -> AsyncJoinedPostgres:
+        """See :class:`clm_ethics.storage.Joinable`: for an awaiting connection of psycopg 3."""
+        if isinstance(connection, psycopg.AsyncConnection):
+            return AsyncJoinedPostgres(self._setting, connection, partial(self._run, WHICH))
+        raise not_joinable()
 
     async def aclose(self) -> None:
         """Finish the commits that were asked for, then close the connections; may be called twice."""

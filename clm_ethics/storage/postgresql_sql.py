@@ -197,6 +197,17 @@ class Statements:
 
         return Call(statements, read, writes=True)
 
+    def inside(self, writes: Sequence[Write]) -> Call[Sequence[bool]]:
+        """Build the same call for a transaction that somebody else has begun, and commits."""
+        check_writes(writes)
+        order = sorted(range(len(writes)), key=lambda n: writes[n].stream)
+
+        def read(answers: Sequence[Sequence[Row]]) -> Sequence[bool]:
+            made = dict(zip(order, answers, strict=True))
+            return [bool(made[n]) for n in range(len(writes))]
+
+        return Call([self._write(writes[n]) for n in order], read)
+
     def _write(self, write: Write) -> Statement:
         values: dict[str, Any] = {"stream": write.stream}
         head = write.head

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from clm_ethics.storage.contract import Write
+    from clm_ethics.storage.contract import JoinedStorage, Write
 
     Execute = Callable[[str, tuple[Any, ...]], sqlite3.Cursor]
 
@@ -81,13 +81,16 @@ class SqliteStorage:
     Args:
         path: the file; it is created, readable by its owner only, if it is not there.
         timeout: how long to wait for another connection's write lock, in seconds.
+        beside: put the ledger into a file that holds a host's own tables already, so that both can be
+            written in one transaction (``Steward.joined``). The file must leave the ledger its
+            ``application_id`` and ``user_version``.
 
     Raises:
         StorageUnavailable: the file cannot be opened, or would not be durable there.
         StorageCorrupt: the file is something else, damaged, or of a newer version.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0, beside: bool = False) -> None:
         self._path = Path(path).resolve()  # stays the same file when the current folder changes
         self._name = self._path.name
         self._timeout = timeout
@@ -96,7 +99,9 @@ class SqliteStorage:
         self._closed = False
         self._unsettled = False
         self._commits = 0
-        self._connection: sqlite3.Connection | None = connect(self._path, timeout=timeout, create=True)
+        self._connection: sqlite3.Connection | None = connect(
+            self._path, timeout=timeout, create=True, beside=beside
+        )
 
     def load(self, streams: Sequence[bytes], /) -> Sequence[Head | None]:
         """Return the heads of *streams* in order, ``None`` for those that do not exist."""
@@ -185,6 +190,12 @@ class SqliteStorage:
             report = [self._rewrite(connection), self._empty_log(connection), _UNREACHED]
             self._commits = 0
             return report
+
+    def joined(self, connection: object, /) -> JoinedStorage:
+        """See :class:`clm_ethics.storage.Joinable`: for a connection of the module sqlite3."""
+        from clm_ethics.storage.sqlite_joined import bind
+
+        return bind(self._path, self._name, connection)
 
     def close(self) -> None:
         """Close the file; may be called twice. After a fork, the child's copy is only dropped."""
