@@ -34,6 +34,7 @@ New abilities are new, optional protocols (:class:`Scrubbable`, :class:`Joinable
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ MAX_CALL = 16 << 20
 """Most bytes of one call."""
 MAX_INT = (1 << 63) - 1
 """Largest version, length, index and time."""
+
+COPYING = b"clm_ethics/copying/1"
+"""The stream of a storage that is being copied into: while it is there, no steward opens it."""
 
 FIRST: tuple[int, bytes] = (-1, b"")
 """Where paging with ``find`` starts."""
@@ -259,6 +263,54 @@ class Joinable(Protocol):
 
 
 @runtime_checkable
+class Scannable(Protocol):
+    """A storage that can list its streams: for copying, and for nothing on a hot path."""
+
+    def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """Return (stream, version) in the order of the ids, strictly after *after* (``b""``: all).
+
+        Fewer than *limit* may come, none only at the end. A stream that exists while somebody pages
+        is returned once; one that is created or deleted meanwhile may be.
+        """
+        ...
+
+
+class Level(StrEnum):
+    """What a finding means."""
+
+    OK = "ok"
+    NOTE = "note"
+    """It works; somebody should know."""
+    FAULT = "fault"
+    """Something is lost, refused or unsafe."""
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at.
+
+    Attributes:
+        subject: ``schema``, ``permissions``, ``durability``, ``clock``, ``versions``, ``space`` ...
+        level: what it means.
+        text: what was found, in plain words.
+        remedy: what to do; empty if there is nothing to do.
+    """
+
+    subject: str
+    level: Level
+    text: str
+    remedy: str = ""
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A storage that can say whether it is in order; it reads, and changes nothing."""
+
+    def check(self) -> Sequence[Finding]:
+        """Look at schema, permissions, durability, clock, versions and space, each with a remedy."""
+        ...
+
+
+@runtime_checkable
 class Closable(Protocol):
     """A storage that holds something open. Who opened a storage closes it."""
 
@@ -294,6 +346,12 @@ def check_page(name: bytes, what: str, after: int, limit: int) -> None:
     check_token(name, what)
     if not -1 <= after <= MAX_INT or not 1 <= limit <= MAX_INT:
         raise ValueError("paging starts at -1 or later, and a limit is at least 1")
+
+
+def check_scan(after: object, limit: int) -> None:
+    """Raise ``ValueError`` unless a page of streams after *after* can be asked for."""
+    if not _fits(after, MAX_ID) or not 1 <= limit <= MAX_INT:
+        raise ValueError(f"paging starts after at most {MAX_ID} bytes, and a limit is at least 1")
 
 
 def _check_write(write: Write) -> int:

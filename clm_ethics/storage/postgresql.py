@@ -19,6 +19,7 @@ except ImportError as missing:
     raise ImportError("it needs psycopg 3: pip install 'clm-ethics[postgres]'") from missing
 
 from clm_ethics.errors import StorageError
+from clm_ethics.storage import postgresql_check
 from clm_ethics.storage.postgresql_errors import translate
 from clm_ethics.storage.postgresql_joined import WHICH, AsyncJoinedPostgres, JoinedPostgres, not_joinable
 from clm_ethics.storage.postgresql_link import (
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from clm_ethics.storage.contract import Entry, Head, Write
+    from clm_ethics.storage.contract import Entry, Finding, Head, Write
     from clm_ethics.storage.postgresql_link import AsyncConnection, Connection
     from clm_ethics.storage.postgresql_sql import Call
 
@@ -109,6 +110,14 @@ class PostgresStorage:
     ) -> Sequence[tuple[int, bytes]]:
         """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*."""
         return self._run(self._setting.statements.find(token, until, after, limit))
+
+    def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """See :class:`clm_ethics.storage.Scannable`."""
+        return self._run(self._setting.statements.scan(after, limit))
+
+    def check(self) -> Sequence[Finding]:
+        """See :class:`clm_ethics.storage.Checkable`."""
+        return [*self._run(postgresql_check.asked(self._setting)), *postgresql_check.here()]
 
     def joined(self, connection: object, /) -> JoinedPostgres | AsyncJoinedPostgres:
         """See :class:`clm_ethics.storage.Joinable`: for a connection of psycopg 3, of either colour."""
@@ -317,9 +326,9 @@ def create(
         raise not_opened(error, setting.place) from error
 
 
-def open_url(url: str) -> PostgresStorage:
+def open_url(url: str, *, create: bool = True) -> PostgresStorage:
     """Open ``postgresql://user@host/database``, with every parameter that libpq knows.
 
     Raises: see :class:`PostgresStorage`.
     """
-    return PostgresStorage(url)
+    return PostgresStorage(url, create=create)

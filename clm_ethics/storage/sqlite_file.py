@@ -108,7 +108,7 @@ def connect(path: Path, *, timeout: float, create: bool, beside: bool = False) -
     Args:
         path: an absolute path.
         timeout: how long to wait for another connection's lock, in seconds.
-        create: make the file (owner-only) if it is not there.
+        create: make the file (owner-only) and its tables if they are not there.
         beside: make the tables beside those of a host, whose file has no ``application_id`` and no
             ``user_version`` of its own.
 
@@ -128,7 +128,7 @@ def connect(path: Path, *, timeout: float, create: bool, beside: bool = False) -
             check_same_thread=False,
             uri=True,
         )
-        _prepare(connection, name, timeout, beside=beside)
+        _prepare(connection, name, timeout, create=create, beside=beside)
     except sqlite3.Error as error:
         _close(connection)
         raise translate(error, name, written=False) from error
@@ -201,8 +201,17 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _prepare(connection: sqlite3.Connection, name: str, timeout: float, *, beside: bool) -> None:
+def _prepare(
+    connection: sqlite3.Connection, name: str, timeout: float, *, create: bool, beside: bool
+) -> None:
     schema = _recognise(connection, name, beside=beside)
+    if schema < SCHEMA and not create:
+        raise StorageUnavailable(
+            f"has tables of schema {schema}" if schema else "has no ledger in it",
+            written=False,
+            place=name,
+            remedy="Steward.open creates and migrates them",
+        )
     _set(connection, "journal_mode", "WAL", "wal", name, timeout)
     _set(connection, "synchronous", "FULL", 2, name, timeout)
     _set(connection, "secure_delete", "ON", 1, name, timeout)
