@@ -104,10 +104,13 @@ class StorageFileConformance:
         """Where every sync fails from some moment on, nothing is acknowledged any more."""
         total = self._counted(fresh(), tmp_path, SYNCS)
         assert total >= self.calls, "fewer syncs than acknowledged calls"
-        child = Child(fresh(), "work", self.calls * 2, 300, before=injecting(SYNCS, "error=EIO", f"{total}+"))
+        place = fresh()
+        child = Child(place, "work", self.calls * 2, 300, before=injecting(SYNCS, "error=EIO", f"{total}+"))
         told = Told.of(child.end())
         assert told.error is not None, "all was acknowledged, and no sync had succeeded"
         self._explained(told)
+        with place.opened() as storage:
+            told.judge(storage)
 
     def test_05_durable_a_sync_for_each_call(self, fresh: Callable[[], Place], tmp_path: Path) -> None:
         """So many acknowledged calls more are at least so many syncs more."""

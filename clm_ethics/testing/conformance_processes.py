@@ -102,6 +102,10 @@ class StorageProcessConformance:
         """Run *program* in all processes at once; return what each said."""
         with place.opened():  # so that all of them find it made
             children = [Child(place, program, who, self.appends) for who in range(self.processes)]
+            for child in children:
+                child.await_ready()
+            for child in children:
+                child.go()
             return [
                 {key: value for each in _finished(child) for key, value in each.items()} for child in children
             ]

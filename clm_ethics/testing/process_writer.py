@@ -24,11 +24,25 @@ if TYPE_CHECKING:
 
     from clm_ethics.storage.contract import Storage
 
-    Say = Callable[[object], None]
-
 GROUP: Final = (b"one", b"three", b"two")
 """The streams of each call of ``work``: a group of three writes."""
 CREATED: Final = Head(1, 0, b"", b"0", b"0", ())
+
+
+class Say:
+    """The socket to whoever started the program."""
+
+    def __init__(self, channel: int) -> None:
+        self._socket = socket.socket(fileno=channel)
+
+    def __call__(self, document: object) -> None:
+        """Say one line."""
+        self._socket.sendall(json.dumps(document).encode() + b"\n")
+
+    def wait(self) -> None:
+        """Say that all is prepared, and wait for the others."""
+        self({"ready": True})
+        self._socket.recv(1)
 
 
 def appended(stream: bytes, head: Head, body: bytes) -> Write:
@@ -64,6 +78,7 @@ def work(storage: Storage, say: Say, times: str, size: str) -> None:
 def compete(storage: Storage, say: Say, who: str, times: str) -> None:
     """Append *times* entries to one stream that others write to as well; say how often it was refused."""
     storage.commit([Write(b"shared", 0, CREATED)])
+    say.wait()
     refused = 0
     for n in range(int(times)):
         while True:
@@ -77,6 +92,7 @@ def compete(storage: Storage, say: Say, who: str, times: str) -> None:
 def create(storage: Storage, say: Say, who: str, times: str) -> None:
     """Create streams that others create as well; say which of them are one's own."""
     won = []
+    say.wait()
     for n in range(int(times)):
         head = Head(1 + int(who), 0, who.encode(), b"", b"", (Mark(b"won by " + who.encode(), n),))
         if storage.commit([Write(b"contested %d" % n, 0, head)])[0]:
@@ -153,11 +169,7 @@ def _seen(storage: Storage) -> dict[str, Any]:
 def main(words: Sequence[str]) -> None:
     """Read the words of the call, and run."""
     channel, url, prefix, limit, name, *rest = words
-    speaker = socket.socket(fileno=int(channel))
-
-    def say(document: object) -> None:
-        speaker.sendall(json.dumps(document).encode() + b"\n")
-
+    say = Say(int(channel))
     _limited(limit)
     programs: dict[str, Callable[..., None]] = {
         "work": work,

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clm_ethics import storage as storages
@@ -77,6 +77,17 @@ class Child:
         line = self._heard.readline()
         said: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
         return said
+
+    def await_ready(self) -> None:
+        """Hear until it waits for the others."""
+        said: dict[str, Any] | None = {}
+        while said is not None and "ready" not in said:
+            said = self.hear()
+
+    def go(self) -> None:
+        """Let it go on, if it is still there."""
+        with suppress(OSError):
+            self._socket.sendall(b"g")
 
     def kill(self) -> None:
         """End it as a crash would."""
