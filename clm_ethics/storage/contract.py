@@ -23,7 +23,8 @@ Its guarantees, each of which ``clm_ethics.testing.StorageConformance`` tests by
     unchanged while somebody pages is returned; one that lost it meanwhile may be.
 12. **Checked.** Two writes for one stream in a call, entries that are not consecutive or do
     not end at ``head.length``, anything over a limit: ``ValueError``, before anything is
-    touched. (Continuity with the *stored* head is the caller's duty.)
+    touched. (Continuity with the *stored* head is the caller's duty.) So is a question that
+    names no possible stream or token, or asks for less than one entry or mark.
 13. **Contained.** Only ``StorageUnavailable``, ``StorageCorrupt`` and ``ValueError`` get out.
     ``StorageUnavailable.written`` is honest, and speaks for the whole call.
 14. **Impatient.** An adapter retries nothing silently.
