@@ -54,6 +54,8 @@ def _something(pick: Pick, decision: Decision) -> Iterator[str]:
     since = "" if pick.agreed is None else f" on {pick.agreed:%Y-%m-%d}"
     yield f"{_RESTS[Basis(decision.basis)]}{since}."
     yield f"{_LEVELS[pick.level]}{_data(pick, decision)}."
+    if pick.profiling:
+        yield "That looks at how you behave: it is profiling."
     if pick.why_not_higher:
         yield "No more of your data was used, because:"
         yield from (f"  {_said(each)}" for each in pick.why_not_higher)
