@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from .ethics import Rule
     from .storage.contract import AsyncStorage, Storage
     from .vault.keys import Keys
     from .verbs.sources import Source
@@ -122,6 +123,7 @@ class Steward:
         sources: Mapping[str, Source] | None = None,
         audit: str = "durable",
         tenant: str = "main",
+        rules: Iterable[Rule] = (),
         clock: Callable[[], datetime] | None = None,
         random: Callable[[int], bytes] | None = None,
     ) -> Steward:
@@ -136,6 +138,7 @@ class Steward:
             audit: ``durable``, or ``batched``: allowed reads without special categories are queued,
                 and a crash loses at most the last second or 100 of them.
             tenant: whose customers these are; a tenant cannot read another's.
+            rules: the host's own rules for offers (``clm_ethics.ethics.rule``), beside the built-in ones.
             clock: returns the time (aware UTC).
             random: ``random(n)`` returns n random bytes.
 
@@ -145,7 +148,7 @@ class Steward:
         """
         from . import storage as storages
 
-        setting = _setting(policy, keys, keys_in is not None, sources, audit, tenant, clock, random)
+        setting = _setting(policy, keys, keys_in is not None, sources, audit, tenant, clock, random, rules)
         owned: list[Storage] = []
 
         def place(where: str | Storage) -> Storage:
@@ -170,6 +173,7 @@ class Steward:
         sources: Mapping[str, Source] | None = None,
         audit: str = "durable",
         tenant: str = "main",
+        rules: Iterable[Rule] = (),
         clock: Callable[[], datetime] | None = None,
         random: Callable[[int], bytes] | None = None,
     ) -> Steward:
@@ -179,7 +183,7 @@ class Steward:
 
         data = MemoryStorage()
         keys = MemoryKeys(random or os.urandom)
-        setting = _setting(policy, keys, False, sources, audit, tenant, clock, random)
+        setting = _setting(policy, keys, False, sources, audit, tenant, clock, random, rules)
         return cls._opened(setting, data, data, ())
 
     @classmethod
@@ -299,6 +303,7 @@ class AsyncSteward:
         sources: Mapping[str, Source] | None = None,
         audit: str = "durable",
         tenant: str = "main",
+        rules: Iterable[Rule] = (),
         clock: Callable[[], datetime] | None = None,
         random: Callable[[int], bytes] | None = None,
     ) -> AsyncSteward:
@@ -317,7 +322,7 @@ class AsyncSteward:
                 owned.append(Threaded(cast("Storage", where), owns=False))
             return owned[-1]
 
-        setting = _setting(policy, keys, keys_in is not None, sources, audit, tenant, clock, random)
+        setting = _setting(policy, keys, keys_in is not None, sources, audit, tenant, clock, random, rules)
 
         async def connect() -> Awaiting:
             data = place(storage)
@@ -334,6 +339,7 @@ class AsyncSteward:
         sources: Mapping[str, Source] | None = None,
         audit: str = "durable",
         tenant: str = "main",
+        rules: Iterable[Rule] = (),
         clock: Callable[[], datetime] | None = None,
         random: Callable[[int], bytes] | None = None,
     ) -> AsyncSteward:
@@ -342,7 +348,7 @@ class AsyncSteward:
         from .vault.keys import MemoryKeys
 
         keys = MemoryKeys(random or os.urandom)
-        setting = _setting(policy, keys, False, sources, audit, tenant, clock, random)
+        setting = _setting(policy, keys, False, sources, audit, tenant, clock, random, rules)
 
         async def connect() -> Awaiting:
             data = AsyncMemoryStorage()
@@ -462,6 +468,7 @@ def _setting(
     tenant: str,
     clock: Callable[[], datetime] | None,
     random: Callable[[int], bytes] | None,
+    rules: Iterable[Rule],
 ) -> Setting:
     if audit not in AUDITS:
         raise UsageError(
@@ -472,6 +479,8 @@ def _setting(
     checking.check_text(tenant, "a tenant's name", "open(tenant=)", LONGEST_TENANT)
     if clock is not None:
         aware(clock(), "open(clock=)")
+    from .ethics.rules import check_rules
+
     given = dict(sources or {})
     declared = {field.source for field in policy.fields.values() if field.source}
     for name in given:
@@ -487,6 +496,7 @@ def _setting(
         sources=given,
         split=split,
         batched=audit == "batched",
+        rules=check_rules(rules),
     )
 
 

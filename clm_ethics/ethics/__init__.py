@@ -12,6 +12,7 @@ from .facts import Facts
 from .findings import Finding
 from .offers import Level, Offer
 from .prompts import Prompt, judge_prompt
+from .release import Made, still
 from .reviews import Served, parity, proxies
 from .rule import Kind, Rule, rule
 from .rules import AIM_RULES, RULES
@@ -33,6 +34,7 @@ __all__ = [
     "Incentive",
     "Kind",
     "Level",
+    "Made",
     "Offer",
     "Pick",
     "Pressure",
@@ -48,4 +50,5 @@ __all__ = [
     "pick",
     "proxies",
     "rule",
+    "still",
 ]

@@ -19,7 +19,7 @@ from . import timing
 from .defaults import LEAST_SEGMENT, SERVICE
 from .facts import Facts, is_minor
 from .offers import Level, Offer
-from .plain import explain
+from .plain import explain, explain_html
 from .rule import apply_rules
 from .rules import AIM_RULES, RULES
 from .words import TIMED, reason
@@ -84,9 +84,12 @@ class Pick:
         """Every reason for which an offer was withheld, once."""
         return tuple(dict.fromkeys(why for each in self.withheld.values() for why in each))
 
-    def explain(self) -> str:
-        """Say to the customer why they see this, or why they see nothing; no value is in it."""
-        return explain(self)
+    def explain(self, *, html: bool = False) -> str:
+        """Say to the customer why they see this, or why they see nothing; no value is in it.
+
+        With *html* it is a list of paragraphs, escaped, safe to put into a page.
+        """
+        return explain_html(self) if html else explain(self)
 
 
 class _Case(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from ..policy.values import Basis
@@ -35,6 +36,22 @@ def explain(pick: Pick) -> str:
     if pick.offer is None or pick.decision is None:
         return "\n".join(_nothing(pick))
     return "\n".join(_something(pick, pick.decision))
+
+
+def explain_html(pick: Pick) -> str:
+    """Say the same as paragraphs of HTML; what is indented is a list. Everything is escaped."""
+    parts: list[str] = []
+    items: list[str] = []
+    for line in [*explain(pick).splitlines(), ""]:
+        if line.startswith(" "):
+            items.append(f"<li>{escape(line.strip())}</li>")
+            continue
+        if items:
+            parts.append(f"<ul>{''.join(items)}</ul>")
+            items = []
+        if line:
+            parts.append(f"<p>{escape(line)}</p>")
+    return "\n".join(parts)
 
 
 def _nothing(pick: Pick) -> Iterator[str]:

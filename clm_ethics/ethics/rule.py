@@ -115,7 +115,7 @@ def rule(
     return made
 
 
-def check_rules(rules: Iterable[Rule], known: Iterable[Rule] = ()) -> tuple[Rule, ...]:
+def check_rules(rules: Iterable[Rule], known: Iterable[Rule]) -> tuple[Rule, ...]:
     """Return the host's *rules*; each is one, and no name is there twice."""
     taken = {each.name for each in known}
     found = tuple(rules)

@@ -5,9 +5,15 @@ What keeps data out of an offer stands apart: the offer may then still be made w
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from . import declared_rules as declared
 from . import state_rules as state
 from .rule import Kind, Rule, apply_rules
+from .rule import check_rules as _check_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 AIM_RULES = (Rule("minors", state.minor_aim),)
 """What keeps the customer's data out of an offer, which may then still be made without."""
@@ -56,4 +62,23 @@ DECLARED_RULES = tuple(
 RULES = (*DECLARED_RULES, *STATE_RULES)
 """What an offer must pass, at whatever level."""
 
-__all__ = ["AIM_RULES", "DECLARED_RULES", "RULES", "STATE_RULES", "Kind", "Rule", "apply_rules"]
+
+def check_rules(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Return the host's *rules*: each is one, and no name is there twice, or a built-in one's.
+
+    Raises:
+        UsageError: something that is no rule, or a name that is taken.
+    """
+    return _check_rules(rules, (*AIM_RULES, *RULES))
+
+
+__all__ = [
+    "AIM_RULES",
+    "DECLARED_RULES",
+    "RULES",
+    "STATE_RULES",
+    "Kind",
+    "Rule",
+    "apply_rules",
+    "check_rules",
+]

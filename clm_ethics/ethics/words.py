@@ -122,6 +122,9 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
         Kind.HOUSE,
     ),
     "customer.full": ("there is no room to remember the contact, so none is made", "", Kind.HOUSE),
+    "choice.sent": ("it has gone out already, and goes out once", "", Kind.HOUSE),
+    "choice.cancelled": ("it was cancelled, and its contact given back", "", Kind.HOUSE),
+    "choice.less": ("it was made with data that may not be used any more", "GDPR Art. 5(1)(b)", Kind.HOUSE),
     "contact.cap": ("the channel's limit is reached", "", Kind.POLICY),
     "contact.budget": (
         "the customer has been contacted often enough, over all channels",

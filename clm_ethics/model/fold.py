@@ -178,9 +178,11 @@ def _(event: e.Chosen, state: State, index: int) -> dict[str, Any]:
 
 @_effects.register
 def _(event: e.Sent, state: State, index: int) -> dict[str, Any]:
+    # The customer is reached when it goes out: from then on its windows run.
     return {
         "contacts": tuple(
-            replace(each, sent=True) if each.index == event.choice else each for each in state.contacts
+            replace(each, sent=True, at=max(each.at, event.at)) if each.index == event.choice else each
+            for each in state.contacts
         )
     }
 

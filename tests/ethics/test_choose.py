@@ -484,6 +484,18 @@ def test_why_am_i_seeing_this():
     ]
 
 
+def test_it_is_safe_to_put_into_a_page():
+    """As HTML it says the same in paragraphs and lists, and nothing in it is markup of somebody else's."""
+    offer = Offer("<b>tea</b> & more", purpose="news", uses={"points"})
+    told = try_one(someone(), offer=offer)
+    page = told.explain(html=True)
+
+    assert page.startswith("<p>You see &lt;b&gt;tea&lt;/b&gt; &amp; more on email")
+    assert "<ul><li>points: the source that holds it was not given (source.absent) [policy]</li></ul>" in page
+    assert page.count("<p>") == page.count("</p>") == 5
+    assert "<b>" not in page
+
+
 def test_why_not_more():
     """The customer is told what kept more of their data out of it."""
     told = try_one(

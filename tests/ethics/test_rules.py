@@ -528,7 +528,16 @@ def test_every_reason_can_be_given():
 
     text = "".join(
         inspect.getsource(module)
-        for name in ("choose", "state_rules", "declared_rules", "timing", "asking", "prompts", "rule")
+        for name in (
+            "choose",
+            "release",
+            "state_rules",
+            "declared_rules",
+            "timing",
+            "asking",
+            "prompts",
+            "rule",
+        )
         for module in [__import__(f"{package.__name__}.{name}", fromlist=["x"])]
     )
 

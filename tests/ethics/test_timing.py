@@ -437,3 +437,53 @@ def test_a_contact_is_what_the_model_says():
     late = Contact(index=9, at=NOON, channel="email", sent=True)
 
     assert timing._full((SHORTEST,), [late, late], NOON, "contact.budget") is not None
+
+
+@pytest.mark.parametrize("minute", range(0, 60, 7))
+def test_an_hour_that_comes_twice_is_quiet_twice(minute):
+    """When clocks go back in Berlin, both hours between two and three are quiet."""
+    first = datetime(2026, 10, 25, 0, minute, tzinfo=UTC)
+    hour = Quiet(start=2 * 60, end=3 * 60)
+
+    for at in (first, first + timedelta(hours=1)):
+        wait = waits("Europe/Berlin", "DE", at, quiet=hour)
+        assert wait is not None
+        assert datetime(2026, 10, 25, 2, tzinfo=UTC) == wait.until
+    assert waits("Europe/Berlin", "DE", first + timedelta(hours=2), quiet=hour) is None
+    assert waits("Europe/Berlin", "DE", first - timedelta(hours=1), quiet=hour) is None
+
+
+@pytest.mark.parametrize("minute", range(0, 60, 7))
+def test_an_hour_that_does_not_come_is_never_quiet(minute):
+    """When clocks go forward there is no time between two and three; before and after it is not quiet."""
+    hour = Quiet(start=2 * 60, end=3 * 60)
+    before = datetime(2026, 3, 29, 0, minute, tzinfo=UTC)
+
+    assert waits("Europe/Berlin", "DE", before, quiet=hour) is None
+    assert waits("Europe/Berlin", "DE", before + timedelta(hours=1), quiet=hour) is None
+
+
+def test_a_night_that_ends_in_the_hour_that_does_not_come():
+    """Hours until half past two end at three, the first minute that there is after them."""
+    wait = waits(
+        "Europe/Berlin",
+        "DE",
+        datetime(2026, 3, 29, 0, 30, tzinfo=UTC),
+        quiet=Quiet(start=60, end=150),
+    )
+
+    assert wait is not None
+    assert datetime(2026, 3, 29, 1, tzinfo=UTC) == wait.until
+
+
+def test_once_consented_is_never_consent():
+    """Who withdrew, or whose yes has expired, is not won back: the stage changes nothing about it."""
+    from clm_ethics.model import Granted, Objected, Withdrawn
+
+    past = someone(stage="drifting")
+    yes = Granted(at=NOON, purpose="news", clause=SHOP.clauses["news"], shown="n", until=NOON + DAY)
+
+    assert try_one(past)
+    assert ["consent.withdrawn"] == codes(try_one(fold([Withdrawn(at=NOON, purpose="news")], past)))
+    assert ["consent.expired"] == codes(try_one(fold([yes], past), at=NOON + DAY))
+    assert not try_one(fold([Objected(at=NOON, purpose="news", marketing=True)], past))
