@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import attrs
 
-from .customer import AsyncCustomer, Customer
+from .customer import AsyncChoice, AsyncCustomer, Choice, Customer
 from .errors import UsageError
 from .flows import Awaiting, Blocking, Flow, Pending, Setting
 from .flows.colours import awaiting, blocking
@@ -23,7 +23,9 @@ from .model.times import aware
 from .policy import Policy
 from .storage.contract import Closable, Scrubbable
 from .verbs import (
+    campaigning,
     checking,
+    choosing,
     common,
     enrolling,
     finding,
@@ -37,11 +39,20 @@ from .verbs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Callable,
+        Coroutine,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from types import TracebackType
     from typing import Self
 
-    from .ethics import Rule
+    from .ethics import Offer, Rule
     from .storage.contract import AsyncStorage, Storage
     from .vault.keys import Keys
     from .verbs.sources import Source
@@ -273,6 +284,32 @@ class Steward:
         refs = self._run(finding.find(self._setting, field, value, purpose=purpose, by=by))
         return tuple(self.customer(ref) for ref in refs)
 
+    def choose_many(
+        self,
+        refs: Iterable[str | Customer],
+        offers: Iterable[Offer],
+        *,
+        channel: str,
+        by: str | None = None,
+        key: str | None = None,
+    ) -> Iterator[Choice]:
+        """Choose for each of *refs* as they are iterated; see ``verbs.campaigning``."""
+        ask = choosing.asked_of(self._setting, offers, channel, by, key, "choose_many")
+        return (
+            Choice(self, ref, found, by)
+            for page in campaigning.pages(refs)
+            for ref, found in self._run(campaigning.choose_page(ask, page))
+        )
+
+    def audience(
+        self, purpose: str, *, channel: str | None = None, by: str | None = None
+    ) -> Iterator[Customer]:
+        """Stream those who may be contacted for *purpose*; see ``verbs.campaigning.Audience``."""
+        walk = campaigning.Audience(self._setting, purpose, channel, by)
+        steps = iter(lambda: None if walk.done else self._run(walk.page()), None)
+        return (self.customer(ref) for page in steps for ref in page)
+
+    preflight = blocking(campaigning.preflight)
     notice = blocking(informing.notice)
     seal = blocking(sealing.seal)
     prove = blocking(proving.prove)
@@ -439,6 +476,38 @@ class AsyncSteward:
 
         return Pending(run, "find")
 
+    def choose_many(
+        self,
+        refs: Iterable[str | AsyncCustomer] | AsyncIterable[str | AsyncCustomer],
+        offers: Iterable[Offer],
+        *,
+        channel: str,
+        by: str | None = None,
+        key: str | None = None,
+    ) -> AsyncIterator[AsyncChoice]:
+        """Choose for each of *refs* as they are iterated (``async for``); see ``verbs.campaigning``."""
+        ask = choosing.asked_of(self._setting, offers, channel, by, key, "choose_many")
+        return self._choose_pages(ask, campaigning.pages_awaited(refs), by)
+
+    async def _choose_pages(
+        self, ask: choosing.Ask, pages: AsyncIterator[list[str]], by: str | None
+    ) -> AsyncIterator[AsyncChoice]:
+        async for page in pages:
+            for ref, found in await self._run(campaigning.choose_page(ask, page)):
+                yield AsyncChoice(self, ref, found, by)
+
+    def audience(
+        self, purpose: str, *, channel: str | None = None, by: str | None = None
+    ) -> AsyncIterator[AsyncCustomer]:
+        """Stream (``async for``) those who may be contacted; see ``verbs.campaigning.Audience``."""
+        return self._candidates(campaigning.Audience(self._setting, purpose, channel, by))
+
+    async def _candidates(self, walk: campaigning.Audience) -> AsyncIterator[AsyncCustomer]:
+        while not walk.done:
+            for ref in await self._run(walk.page()):
+                yield self.customer(ref)
+
+    preflight = awaiting(campaigning.preflight)
     notice = awaiting(informing.notice)
     seal = awaiting(sealing.seal)
     prove = awaiting(proving.prove)

@@ -53,6 +53,9 @@ DISTRESS = YEAR
 LEAST_SEGMENT = 20
 """Customers in a group, at least, for it to be a group."""
 
+LEAST_COUNT = 10
+"""A count of fewer customers is not told."""
+
 LEAST_GAIN = 0.001
 """What a field adds to a choice, at least, to be looked at."""
 

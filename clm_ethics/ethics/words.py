@@ -125,6 +125,7 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
     "choice.sent": ("it has gone out already, and goes out once", "", Kind.HOUSE),
     "choice.cancelled": ("it was cancelled, and its contact given back", "", Kind.HOUSE),
     "choice.less": ("it was made with data that may not be used any more", "GDPR Art. 5(1)(b)", Kind.HOUSE),
+    "customer.unopened": ("the customer's stream does not open: run `verify`", "", Kind.HOUSE),
     "contact.cap": ("the channel's limit is reached", "", Kind.POLICY),
     "contact.budget": (
         "the customer has been contacted often enough, over all channels",

@@ -67,12 +67,7 @@ def choose(
     key: str | None = None,
 ) -> Flow[Reserved]:
     """Choose the best of *offers* that is lawful and decent on *channel*, and reserve the contact."""
-    ask = asked_of(setting, offers, channel, by, key)
-    try:
-        told = yield from on_customer(setting, ref, ask.tell, ask.nobody)
-    except StateFull:  # a contact that cannot be remembered is not made
-        return ask.full()
-    return (yield from ask.came(ref, told))
+    return (yield from asked_of(setting, offers, channel, by, key).flow(ref))
 
 
 class Ask(NamedTuple):
@@ -83,6 +78,14 @@ class Ask(NamedTuple):
     channel: str
     by: str
     key: str | None
+
+    def flow(self, ref: str) -> Flow[Reserved]:
+        """Decide for one customer."""
+        try:
+            told = yield from on_customer(self.setting, ref, self.tell, self.nobody)
+        except StateFull:  # a contact that cannot be remembered is not made
+            return self.full()
+        return (yield from self.came(ref, told))
 
     def tell(self, book: Book) -> _Told | Repeated:
         """Decide on an opened book, and reserve the contact."""
