@@ -1,6 +1,6 @@
 """What the authors of adapters and the developers of hosts test with.
 
-Importing this package needs neither pytest nor hypothesis; using ``StorageConformance`` does
+Importing this package needs neither pytest nor hypothesis; ``StorageConformance`` and ``check_rule`` do
 (the extra ``testing``).
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from clm_ethics.testing.conformance import Connect, StorageConformance
     from clm_ethics.testing.hostile import Fault, HostileStorage
+    from clm_ethics.testing.rules import check_rule
     from clm_ethics.testing.tamper import TAMPERINGS, Tamper, Tampering
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "StorageConformance",
     "Tamper",
     "Tampering",
+    "check_rule",
 ]
 
 _HOMES: Final = {
@@ -33,6 +35,7 @@ _HOMES: Final = {
     "TAMPERINGS": "clm_ethics.testing.tamper",
     "Tamper": "clm_ethics.testing.tamper",
     "Tampering": "clm_ethics.testing.tamper",
+    "check_rule": "clm_ethics.testing.rules",
 }
 
 if "pytest" in sys.modules:
