@@ -1,6 +1,6 @@
 """What the authors of adapters and the developers of hosts test with.
 
-Importing this package needs neither pytest nor hypothesis; using ``StorageConformance`` does
+Importing this package needs neither pytest nor hypothesis; ``StorageConformance`` and ``check_rule`` do
 (the extra ``testing``).
 """
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clm_ethics.testing.conformance_files import StorageFileConformance
     from clm_ethics.testing.conformance_processes import StorageProcessConformance
     from clm_ethics.testing.hostile import Fault, HostileStorage
+    from clm_ethics.testing.rules import check_rule
     from clm_ethics.testing.tamper import TAMPERINGS, Tamper, Tampering
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "StorageProcessConformance",
     "Tamper",
     "Tampering",
+    "check_rule",
 ]
 
 _HOMES: Final = {
@@ -44,6 +46,7 @@ _HOMES: Final = {
     "TAMPERINGS": "clm_ethics.testing.tamper",
     "Tamper": "clm_ethics.testing.tamper",
     "Tampering": "clm_ethics.testing.tamper",
+    "check_rule": "clm_ethics.testing.rules",
 }
 
 _PARTS: Final = (
