@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .errors import UsageError
 from .flows import Pending
 from .flows.colours import awaiting_one, blocking_one
-from .verbs import asking, choosing, consenting, erasing, telling
+from .verbs import asking, choosing, consenting, erasing, informing, telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -149,6 +149,7 @@ class Customer(_Handle):
     put = blocking_one(telling.put)
     record = blocking_one(telling.record)
     correct = blocking_one(telling.correct)
+    inform = blocking_one(informing.inform)
     grant = blocking_one(consenting.grant)
     refuse = blocking_one(consenting.refuse)
     withdraw = blocking_one(consenting.withdraw)
@@ -181,6 +182,7 @@ class AsyncCustomer(_Handle):
     put = awaiting_one(telling.put)
     record = awaiting_one(telling.record)
     correct = awaiting_one(telling.correct)
+    inform = awaiting_one(informing.inform)
     grant = awaiting_one(consenting.grant)
     refuse = awaiting_one(consenting.refuse)
     withdraw = awaiting_one(consenting.withdraw)

@@ -27,9 +27,11 @@ from .verbs import (
     common,
     enrolling,
     finding,
+    importing,
     informing,
     ledgering,
     opening,
+    planning,
     proving,
     restoring,
     sealing,
@@ -269,10 +271,12 @@ class Steward:
         refs = self._run(finding.find(self._setting, field, value, purpose=purpose, by=by))
         return tuple(self.customer(ref) for ref in refs)
 
+    enroll_many = blocking(importing.enroll_many)
     notice = blocking(informing.notice)
     seal = blocking(sealing.seal)
     prove = blocking(proving.prove)
     sweep = blocking(sweeping.sweep)
+    plan_sweep = blocking(planning.plan_sweep)
     after_restore = blocking(restoring.after_restore)
 
 
@@ -433,10 +437,12 @@ class AsyncSteward:
 
         return Pending(run, "find")
 
+    enroll_many = awaiting(importing.enroll_many)
     notice = awaiting(informing.notice)
     seal = awaiting(sealing.seal)
     prove = awaiting(proving.prove)
     sweep = awaiting(sweeping.sweep)
+    plan_sweep = awaiting(planning.plan_sweep)
     after_restore = awaiting(restoring.after_restore)
 
 

@@ -5,7 +5,8 @@ pure function of the last recorded stage, its time, and the instant asked for; a
 is written down at the next write or sweep.
 """
 
+from .beginning import Row, Said
 from .moves import course, next_due, on_event
 from .values import Lifecycle, Move
 
-__all__ = ["Lifecycle", "Move", "course", "next_due", "on_event"]
+__all__ = ["Lifecycle", "Move", "Row", "Said", "course", "next_due", "on_event"]

@@ -23,6 +23,7 @@ from .events import (
     Event,
     Forgotten,
     Granted,
+    Informed,
     Moved,
     Objected,
     Put,
@@ -39,7 +40,7 @@ from .events import (
     Withdrawn,
 )
 from .fold import apply, fold
-from .state import Clause, Consent, Contact, Contract, Objection, Restriction, Run, State, Status
+from .state import Clause, Consent, Contact, Contract, Objection, Owed, Restriction, Run, State, Status
 from .times import Duration
 
 __all__ = [
@@ -59,9 +60,11 @@ __all__ = [
     "Event",
     "Forgotten",
     "Granted",
+    "Informed",
     "Moved",
     "Objected",
     "Objection",
+    "Owed",
     "Put",
     "Read",
     "Recorded",

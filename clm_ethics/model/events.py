@@ -83,9 +83,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 
 
 class Telling(Event, frozen=True, kw_only=True):
-    """An event that may bring values, open and close contracts, and mute."""
+    """An event that may bring values, open and close contracts, and mute.
+
+    *source*: where the values came from, if not from the customer (Art. 14(2)(f) GDPR).
+    """
 
     purpose: str = ""
+    source: str = ""
     shown: str = ""
     informed: tuple[str, ...] = ()
     collected: tuple[Collected, ...] = ()
@@ -119,6 +123,13 @@ class Recorded(Telling, frozen=True, kw_only=True):
     """Something the policy names under ``[events]`` happened."""
 
     event: str
+
+
+class Informed(Event, frozen=True, kw_only=True):
+    """The customer was told, with the notice *shown*, of the purposes *informed* (Art. 13, 14 GDPR)."""
+
+    shown: str = ""
+    informed: tuple[str, ...] = ()
 
 
 class Granted(Event, frozen=True, kw_only=True):
@@ -288,6 +299,7 @@ AnyEvent = (
     | Put
     | Corrected
     | Recorded
+    | Informed
     | Granted
     | Refused
     | Withdrawn

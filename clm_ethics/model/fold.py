@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from . import events as e
-from .state import BUILT_IN, Consent, Contact, Contract, Objection, Restriction, Run, State, Status
-from .times import NEVER, birthday, parse_born
+from .state import BUILT_IN, Consent, Contact, Contract, Objection, Owed, Restriction, Run, State, Status
+from .times import NEVER, Duration, birthday, parse_born
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +21,8 @@ KEY_RECORD = 20
 """Bytes per remembered key: sixteen of the event's ``key``, four of the entry's index."""
 RUNS_KEPT = 16
 """Most runs of one list; beyond it the two oldest merge, towards the protective side."""
+NOTICE_WITHIN = Duration(months=1)
+"""By when who did not give the data themselves has to be told (Art. 14(3)(a) GDPR)."""
 ADULT = 18
 """The age of majority (UN CRC Art. 1, and every pack shipped)."""
 
@@ -68,6 +70,23 @@ def _(event: e.Telling, state: State, index: int) -> dict[str, Any]:
     if event.muted:
         longest = {name: max(until, state.mutes.get(name, until)) for name, until in event.muted.items()}
         changes["mutes"] = state.mutes | longest
+    if event.source:
+        changes["owed"] = _owe(state, event, index)
+    return changes
+
+
+def _owe(state: State, event: e.Telling, index: int) -> Owed:
+    """Start the clock of Art. 14(3) GDPR; of two clocks the earlier counts."""
+    obtained = event.happened or event.at
+    new = Owed(index=index, at=obtained, due=NOTICE_WITHIN.after(obtained), source=event.source)
+    return new if state.owed is None or new.due < state.owed.due else state.owed
+
+
+@_effects.register
+def _(event: e.Informed, state: State, index: int) -> dict[str, Any]:
+    changes: dict[str, Any] = {} if state.owed is None else {"owed": None}
+    if event.informed:
+        changes["informed"] = dict.fromkeys(event.informed, index) | state.informed
     return changes
 
 
@@ -170,7 +189,9 @@ def _(event: e.Chosen, state: State, index: int) -> dict[str, Any]:
     contacts = tuple(each for each in state.contacts if since is None or each.at >= since)
     if event.counts:
         contacts += (Contact(index=index, at=event.at, channel=event.channel),)
-    asked = {} if state.audit_since is not None else {"audit_since": event.at}
+    asked: dict[str, Any] = {} if state.audit_since is not None else {"audit_since": event.at}
+    if state.owed is not None and event.counts:  # told at the latest with the first contact: Art. 14(3)(b)
+        asked["owed"] = replace(state.owed, due=min(state.owed.due, event.at))
     return {"contacts": contacts, **asked}
 
 

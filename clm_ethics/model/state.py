@@ -158,6 +158,22 @@ class Contact(msgspec.Struct, frozen=True, array_like=True):
     cancelled: bool = False
 
 
+class Owed(msgspec.Struct, frozen=True, array_like=True):
+    """A notice that is still owed: data came from somebody else than the customer (Art. 14(3) GDPR).
+
+    Attributes:
+        index: the entry that brought the data.
+        at: when it was obtained (UTC).
+        due: by when the customer has to be told: within a month, or with the first contact (UTC).
+        source: where it came from, in the host's words.
+    """
+
+    index: int
+    at: datetime
+    due: datetime
+    source: str
+
+
 class Run(msgspec.Struct, frozen=True, array_like=True):
     """Where a value, or a run of a list's items, came from.
 
@@ -215,6 +231,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     forgotten: int = 0
     audit_since: datetime | None = None
     restored: bool = False
+    owed: Owed | None = None
 
     def __repr__(self) -> str:
         """Show the shape only: a state is personal data."""

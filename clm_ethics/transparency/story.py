@@ -158,6 +158,7 @@ def _told(event: e.Telling, titles: _Titles) -> str:
     set_ = _each([*(item.field for item in event.collected if not item.appended), *event.about])
     parts = [f"set were {set_}" if set_ else "", f"one more was added to {appended}" if appended else ""]
     parts.append("a notice was shown" if event.shown else "")
+    parts.append(f"it came from {event.source}, not from the customer" if event.source else "")
     dropped = _each(item.field for item in event.collected if item.dropped)
     parts.append(f"the oldest of {dropped} had to go" if dropped else "")
     parts.append(_gone(event.removed))
@@ -178,6 +179,12 @@ def _gone(removed: tuple[e.Removed, ...]) -> str:
         + (f" ({item.why})" if item.why else "")
         for item in removed
     )
+
+
+@_say.register
+def _(event: e.Informed, titles: _Titles) -> str:
+    told = ", ".join(titles(name) for name in event.informed)
+    return f"The customer was told of {told}" if told else "The customer was told"
 
 
 @_say.register

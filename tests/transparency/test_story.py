@@ -55,6 +55,12 @@ GUARDIAN = (
 )
 TOLD = [
     (e.Enrolled(at=AT, purpose="news"), f"The customer was enrolled for {NEWS}."),
+    (e.Informed(at=AT, shown="n", informed=("news",)), f"The customer was told of {NEWS}."),
+    (e.Informed(at=AT, shown="n"), "The customer was told."),
+    (
+        e.Enrolled(at=AT, purpose="news", source="a broker"),
+        f"The customer was enrolled for {NEWS}: it came from a broker, not from the customer.",
+    ),
     (
         e.Enrolled(at=AT, purpose="news", again=True),
         f"The customer was enrolled again, by their own wish, for {NEWS}.",
