@@ -36,6 +36,7 @@ from .verbs import (
     restoring,
     sealing,
     sweeping,
+    visiting,
 )
 
 if TYPE_CHECKING:
@@ -266,6 +267,10 @@ class Steward:
         )
         return self.customer(self._run(flow))
 
+    def visitor(self, *, by: str | None = None) -> Customer:
+        """Make a stream for an anonymous visitor; see ``verbs.visiting.visitor``."""
+        return self.customer(self._run(visiting.visitor(self._setting, by=by)))
+
     def find(self, field: str, value: str, *, purpose: str, by: str | None = None) -> tuple[Customer, ...]:
         """Return the customers whose look-up *field* is *value*; see ``verbs.finding.find``."""
         refs = self._run(finding.find(self._setting, field, value, purpose=purpose, by=by))
@@ -425,6 +430,14 @@ class AsyncSteward:
             return self.customer(await self._run(flow))
 
         return Pending(run, "enroll")
+
+    def visitor(self, *, by: str | None = None) -> Pending[AsyncCustomer]:
+        """Make a stream for an anonymous visitor; see ``verbs.visiting.visitor``."""
+
+        async def run() -> AsyncCustomer:
+            return self.customer(await self._run(visiting.visitor(self._setting, by=by)))
+
+        return Pending(run, "visitor")
 
     def find(
         self, field: str, value: str, *, purpose: str, by: str | None = None

@@ -15,7 +15,7 @@ from datetime import datetime
 
 import msgspec
 
-from .state import Clause
+from .state import Clause, Contact
 
 _BORDER = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -106,9 +106,10 @@ class Telling(Event, frozen=True, kw_only=True):
 
 
 class Enrolled(Telling, frozen=True, kw_only=True):
-    """The customer's first entry."""
+    """The customer's first entry; an *anonymous* visitor's too."""
 
     again: bool = False
+    anonymous: bool = False
 
 
 class Put(Telling, frozen=True, kw_only=True):
@@ -133,7 +134,7 @@ class Informed(Event, frozen=True, kw_only=True):
 
 
 class Granted(Event, frozen=True, kw_only=True):
-    """A yes to a purpose's clause."""
+    """A yes to a purpose's clause; *visit*: the visitor's stream in which it was given."""
 
     purpose: str
     clause: Clause | None = None
@@ -144,6 +145,7 @@ class Granted(Event, frozen=True, kw_only=True):
     channels: tuple[str, ...] = ()
     given_by: str = "subject"
     evidence: str = ""
+    visit: bytes = b""
 
 
 class Refused(Event, frozen=True, kw_only=True):
@@ -164,6 +166,38 @@ class Objected(Event, frozen=True, kw_only=True):
     purpose: str
     marketing: bool = False
     ground: str = ""
+
+
+class Identified(Event, frozen=True, kw_only=True):
+    """In a visitor's stream: who the visitor is.
+
+    Attributes:
+        into: the customer's stream.
+        done: the customer's stream has every no of the visitor's, and answers from here on.
+    """
+
+    into: bytes
+    done: bool = False
+
+
+class Merged(Event, frozen=True, kw_only=True):
+    """In a customer's stream: the visitor of stream *visit*, whose name has the digest *name*, is they.
+
+    What else carries over narrows too: *muted*, and until when the visitor is a *minor_until* (UTC).
+    """
+
+    visit: bytes
+    name: bytes = b""
+    muted: dict[str, datetime] = {}
+    minor_until: datetime | None = None
+    contacts: tuple[Contact, ...] = ()
+
+
+class Parted(Event, frozen=True, kw_only=True):
+    """The visitor of stream *visit* and the customer turned out to be two people; in both streams."""
+
+    visit: bytes
+    name: bytes = b""
 
 
 class SignalReceived(Event, frozen=True, kw_only=True):
@@ -304,6 +338,9 @@ AnyEvent = (
     | Refused
     | Withdrawn
     | Objected
+    | Identified
+    | Merged
+    | Parted
     | SignalReceived
     | Restricted
     | RestrictionLifted

@@ -23,6 +23,8 @@ RUNS_KEPT = 16
 """Most runs of one list; beyond it the two oldest merge, towards the protective side."""
 NOTICE_WITHIN = Duration(months=1)
 """By when who did not give the data themselves has to be told (Art. 14(3)(a) GDPR)."""
+VISIT = 8
+"""Bytes by which a customer knows a visit of theirs."""
 ADULT = 18
 """The age of majority (UN CRC Art. 1, and every pack shipped)."""
 
@@ -93,7 +95,8 @@ def _(event: e.Informed, state: State, index: int) -> dict[str, Any]:
 @_effects.register
 def _(event: e.Enrolled, state: State, index: int) -> dict[str, Any]:
     told = _effects.dispatch(e.Telling)(event, state, index)
-    return told | {"known": True, "enrolled": event.happened or event.at}
+    known = {"known": True, "enrolled": event.happened or event.at}
+    return told | known | ({"anonymous": True} if event.anonymous else {})
 
 
 @_effects.register
@@ -152,6 +155,35 @@ def _(event: e.Objected, state: State, index: int) -> dict[str, Any]:
         since = None if ended else old.since or old.at
         new = Objection(index=index, at=event.at, marketing=event.marketing or old.marketing, since=since)
     return {"objections": state.objections | {event.purpose: new}}
+
+
+@_effects.register
+def _(event: e.Identified, state: State, index: int) -> dict[str, Any]:
+    return {"into": event.into, "joined": event.done}
+
+
+@_effects.register
+def _(event: e.Merged, state: State, index: int) -> dict[str, Any]:
+    changes: dict[str, Any] = {"visits": _without(state.visits, event.name) + event.name}
+    if event.muted:
+        longest = {name: max(until, state.mutes.get(name, until)) for name, until in event.muted.items()}
+        changes["mutes"] = state.mutes | longest
+    if event.contacts:  # they count against the caps, and nobody can take them back
+        changes["contacts"] = tuple(sorted((*state.contacts, *event.contacts), key=lambda each: each.at))
+    if event.minor_until is not None:
+        known = state.minor_until
+        changes["minor_until"] = event.minor_until if known is None else max(event.minor_until, known)
+    return changes
+
+
+@_effects.register
+def _(event: e.Parted, state: State, index: int) -> dict[str, Any]:
+    return {"into": b"", "joined": False, "visits": _without(state.visits, event.name)}
+
+
+def _without(visits: bytes, name: bytes) -> bytes:
+    names = [visits[start : start + VISIT] for start in range(0, len(visits), VISIT)]
+    return b"".join(each for each in names if each != name)
 
 
 @_effects.register

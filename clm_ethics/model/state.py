@@ -204,6 +204,8 @@ class State(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """Everything that a decision needs to know of a customer. Build one with ``fold``.
 
     ``known`` is false for somebody nobody has enrolled; every question about them is denied.
+    A visitor is ``anonymous``, and, once somebody knows who it is, goes ``into`` a customer's stream;
+    when they have ``joined``, only that stream answers. A customer knows their ``visits`` by digests.
     """
 
     known: bool = False
@@ -232,6 +234,10 @@ class State(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     audit_since: datetime | None = None
     restored: bool = False
     owed: Owed | None = None
+    anonymous: bool = False
+    into: bytes = b""
+    joined: bool = False
+    visits: bytes = b""
 
     def __repr__(self) -> str:
         """Show the shape only: a state is personal data."""

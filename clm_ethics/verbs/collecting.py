@@ -11,6 +11,7 @@ from ..policy import Request, decide
 from ..policy.decide import standing
 from ..policy.typed import MOST_LIST, built_in, size, stored, stored_item
 from ..policy.values import Basis
+from ..policy.words import reason
 from ..transparency.notice import purposes_of
 from .common import refuse, token_of
 
@@ -106,6 +107,8 @@ def may_collect(
     answer.require()
     if answer.withheld:
         raise refuse(answer, tuple(answer.withheld.values()), verb)
+    if state.anonymous and not policy.identifying.isdisjoint(declared):
+        raise refuse(answer, (reason("visitor.identity"),), verb)
     return answer
 
 

@@ -268,7 +268,7 @@ def _no(
         if isinstance(event, Objected) and ground:
             event = replace(event, ground=quoted(book, ground))
         done = _append(setting, book, event, Effect())
-        _drop_derived(setting, book, purpose)
+        drop_derived(setting, book, purpose)
         return done._replace(effect=_effect(setting, book, purpose))
 
     receipt = yield from _receipt(setting, ref, kind, tell)
@@ -290,7 +290,7 @@ def _effect(setting: Setting, book: Book, purpose: Purpose) -> Effect:
     return Effect(holds=False, text=text)
 
 
-def _drop_derived(setting: Setting, book: Book, purpose: Purpose) -> None:
+def drop_derived(setting: Setting, book: Book, purpose: Purpose) -> None:
     """What was derived under a purpose goes with it (the values, not that they existed)."""
     gone = []
     for name, field in setting.policy.fields.items():

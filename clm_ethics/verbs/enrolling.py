@@ -157,14 +157,18 @@ def _attempt(setting: Setting, wish: Wish, claim: bytes) -> Flow[bool]:
         yield from _check_register(setting, wish)
     if owner and head is None and not (yield from _make_void(setting, owner)):
         return False
-    draft = prepare(setting, wish)
+    return (yield from store(setting, wish.ref, prepare(setting, wish), claim, standing))
+
+
+def store(setting: Setting, ref: str, draft: Draft, claim: bytes, standing: Head | None) -> Flow[bool]:
+    """Steps 1 and 2: the key and the claim, then the stream; false: somebody else was faster."""
     if not (yield from _claim(setting, draft.key, draft.claim(setting, claim, standing))):
         yield from drop_key(setting, draft.key)
         return False
     if not (yield from _create(draft.book.write())):
         yield from drop_key(setting, draft.key)
         return False
-    setting.remember_ref(wish.ref, claim, draft.book.stream)
+    setting.remember_ref(ref, claim, draft.book.stream)
     setting.remember(draft.key.stream, draft.book.need_sealer(), 0)
     if draft.floor:
         yield from once_said(set_floor(setting, draft.key.stream, Floor(draft.floor, draft.book.stream, 0)))
@@ -192,12 +196,17 @@ class Draft(NamedTuple):
 
 def prepare(setting: Setting, wish: Wish) -> Draft:
     """Draw a stream and a key, and write the first entries into a book; nothing is stored yet."""
+    return draft_of(setting, lambda book: _write_first(setting, book, wish))
+
+
+def draft_of(setting: Setting, write: Callable[[Book], None]) -> Draft:
+    """Draw a stream and a key, and let *write* append the first entries."""
     stream = setting.random(streams.STREAM)
     name = streams.key_stream(stream)
     key = setting.random(32)
     sealer = Sealer(key, tenant=setting.tenant, stream=stream, key_stream=name, random=setting.random)
     book = Book(setting, stream, None, NOBODY, sealer)
-    _write_first(setting, book, wish)
+    write(book)
     wrapped = setting.tenant_keys.wrap_data_key(key, name)
     return Draft(book, Write(name, 0, Head(setting.version(), 0, b"", wrapped, b"", ())))
 
