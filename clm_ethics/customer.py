@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .errors import UsageError
 from .flows import Pending
 from .flows.colours import awaiting_one, blocking_one
-from .verbs import asking, choosing, consenting, erasing, informing, telling, visiting
+from .verbs import asking, choosing, consenting, erasing, informing, staging, telling, visiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -161,6 +161,7 @@ class Customer(_Handle):
     may = blocking_one(asking.may)
     read = blocking_one(asking.read)
     history = blocking_one(asking.history)
+    stage = blocking_one(staging.stage)
     plan_erase = blocking_one(erasing.plan_erase)
     erase = blocking_one(erasing.erase)
 
@@ -196,6 +197,7 @@ class AsyncCustomer(_Handle):
     may = awaiting_one(asking.may)
     read = awaiting_one(asking.read)
     history = awaiting_one(asking.history)
+    stage = awaiting_one(staging.stage)
     plan_erase = awaiting_one(erasing.plan_erase)
     erase = awaiting_one(erasing.erase)
 

@@ -56,10 +56,19 @@ class Removed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Moved(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A change of lifecycle stage, at the instant when it was due (UTC)."""
+    """A change of lifecycle stage, at the instant when it was due (UTC).
+
+    Attributes:
+        why: what moved it: an event, a time without one, or a value.
+        by: the actor of that event; empty for time.
+        anew: what was derived from this instant on is replaced: something was learnt late.
+    """
 
     stage: str
     at: datetime
+    why: str = ""
+    by: str = ""
+    anew: bool = False
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag=tag_of):
@@ -86,6 +95,7 @@ class Telling(Event, frozen=True, kw_only=True):
     """An event that may bring values, open and close contracts, and mute.
 
     *source*: where the values came from, if not from the customer (Art. 14(2)(f) GDPR).
+    *steps*: names by which the lifecycle's moves look at it: an event, or a value that was reached.
     """
 
     purpose: str = ""
@@ -98,6 +108,7 @@ class Telling(Event, frozen=True, kw_only=True):
     opened: dict[str, bytes] = {}
     closed: dict[str, tuple[bytes, ...]] = {}
     muted: dict[str, datetime] = {}
+    steps: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Name the fields it brought, and no value."""

@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from . import events as e
-from .state import BUILT_IN, Consent, Contact, Contract, Objection, Owed, Restriction, Run, State, Status
+from .state import (
+    BUILT_IN,
+    Consent,
+    Contact,
+    Contract,
+    Objection,
+    Owed,
+    Restriction,
+    Run,
+    State,
+    Status,
+    Stay,
+    Step,
+)
 from .times import NEVER, Duration, birthday, parse_born
 
 if TYPE_CHECKING:
@@ -23,6 +36,10 @@ RUNS_KEPT = 16
 """Most runs of one list; beyond it the two oldest merge, towards the protective side."""
 NOTICE_WITHIN = Duration(months=1)
 """By when who did not give the data themselves has to be told (Art. 14(3)(a) GDPR)."""
+COURSE_KEPT = 16
+"""How many stays in a stage a customer's state remembers; the ledger has them all."""
+STEPS_KEPT = 16
+"""How many steps it remembers: what is learnt later than so many newer ones moves no stage."""
 VISIT = 8
 """Bytes by which a customer knows a visit of theirs."""
 ADULT = 18
@@ -43,13 +60,48 @@ def apply(state: State, event: e.Event) -> State:
     changes = _effects(event, state, index)
     changes["length"] = index
     changes["at"] = event.at if state.at is None else max(event.at, state.at)
-    if event.moves:
-        changes["stage"] = event.moves[-1].stage
-        changes["stage_since"] = event.moves[-1].at
+    if event.moves or (isinstance(event, e.Telling) and event.steps):
+        changes |= _move(state, event)
     if event.key:
         kept = state.keys[-(KEYS_KEPT - 1) * KEY_RECORD :]
         changes["keys"] = kept + event.key + index.to_bytes(4, "big")
     return replace(state, **changes)
+
+
+def _move(state: State, event: e.Event) -> dict[str, Any]:
+    """Go on with the course of stages, and keep what it came from: of either the latest few."""
+    course, steps = list(state.course), list(state.steps)
+    if event.moves:
+        first = event.moves[0]
+        if first.anew:
+            course = [stay for stay in course if stay.since < first.at]
+        course += [Stay(stage=each.stage, since=each.at, why=each.why, by=each.by) for each in event.moves]
+    if isinstance(event, e.Telling) and event.steps:
+        when = event.happened or event.at
+        steps = sorted([*steps, *(Step(when, name, event.by) for name in event.steps)], key=step_order)
+    settled, lasts = state.settled, state.lasts
+    floor = [stay.since for stay in course[-COURSE_KEPT:][:1] if len(course) > COURSE_KEPT]
+    floor += [step.at for step in steps[: -STEPS_KEPT or None][-1:] if len(steps) > STEPS_KEPT]
+    if floor:
+        settled = max([*floor, *([] if settled is None else [settled])])
+        old = [step for step in steps if step.at <= settled]
+        lasts = lasts | {step.name: step.at for step in old}
+        steps = steps[len(old) :]
+        course = course[-COURSE_KEPT:]
+    changes: dict[str, Any] = {
+        "course": tuple(course),
+        "steps": tuple(steps),
+        "settled": settled,
+        "lasts": lasts,
+    }
+    if course:
+        changes |= {"stage": course[-1].stage, "stage_since": course[-1].since}
+    return changes
+
+
+def step_order(step: Step) -> tuple[datetime, str]:
+    """Return where a step stands: by time, and of two at once by name."""
+    return step.at, step.name
 
 
 @singledispatch

@@ -6,8 +6,10 @@ or that collects or keeps more than anything in the policy needs (Art. 5(1)(c), 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from .finding import Finding
+from .journey import about_lifecycle
 from .values import Basis
 from .vocabulary import ADDRESSED, SPECIAL
 
@@ -15,17 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .values import Channel, Declared, EventRule, Field, Purpose
-
-
-class Finding(NamedTuple):
-    """A place in a policy (a dotted key), what is odd there, and what to do."""
-
-    place: str
-    text: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.text}; {self.remedy}"
 
 
 def lint(declared: Declared) -> tuple[Finding, ...]:
@@ -42,6 +33,7 @@ def _findings(declared: Declared) -> Iterator[Finding]:
         yield from _about_bases(purpose, declared)
         yield from _about_special(purpose, declared)
         yield from _about_retention(purpose, declared)
+    yield from about_lifecycle(declared)
     for channel in declared.channels.values():
         yield from _about_channel(channel, declared)
 

@@ -22,12 +22,12 @@ from ..flows import KEYS, act, effects, look, streams
 from ..flows.book import Book, Written
 from ..flows.setting import NOBODY
 from ..ledger import record as codec
-from ..lifecycle import on_event
-from ..model.events import Event, from_record
+from ..model.events import Event, Telling, from_record
 from ..model.fold import KEY_RECORD, VISIT
+from ..model.state import Step
 from ..model.times import EPOCH, aware
 from ..policy import Request, decide
-from ..policy.decide import effective_moves
+from ..policy.decide import brought_moves, effective_moves
 from ..policy.decision import Decision, Reason, Verdict
 from ..storage.contract import Write
 from ..vault.normalise import normalise
@@ -296,14 +296,15 @@ def need_current(setting: Setting, book: Book, verb: str) -> None:
         raise Denied(decide(setting.policy, book.state, Request(purpose, ()), book.now()), place=verb)
 
 
-def moved(setting: Setting, book: Book, event: E, *, on: str = "") -> E:
-    """Return *event* with the changes of stage that have come due, and the one that *on* brings."""
+def moved(setting: Setting, book: Book, event: E) -> E:
+    """Return *event* with the changes of stage that it brings, and those that have come due."""
     policy = setting.policy
-    moves = effective_moves(policy, book.state, event.at)
-    if on:
-        stage = moves[-1].stage if moves else book.state.stage
-        brought = on_event(policy.lifecycle, stage, on, event.at)
-        moves = moves if brought is None else (*moves, brought)
+    if isinstance(event, Telling) and event.steps:
+        when = event.happened or event.at
+        steps = [Step(when, name, event.by) for name in event.steps]
+        moves = brought_moves(policy, book.state, steps, event.at)
+    else:
+        moves = effective_moves(policy, book.state, event.at)
     return replace(event, moves=moves) if moves else event
 
 
