@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from itertools import product
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from clm_ethics.storage.memory import MemoryStorage
 from clm_ethics.testing import StorageConformance
+from clm_ethics.testing.conformance_tools import patient
 from tests.storage import broken, broken_bytes, broken_calls, broken_connections, broken_pages
 from tests.storage.broken_connections import Connection
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 MUTANTS = {
     broken.LosesWrites: {1, 3},
+    broken.LosesARareWrite: {5},
     broken.IgnoresExpected: {2},
     broken.CreatesOver: {2},
     broken.ComparesOrder: {2},
@@ -92,6 +95,7 @@ MUTANTS = {
     broken_pages.LosesFullPages: {8},
     broken_pages.EndsAtThousands: {8},
     broken_pages.SkipsWholePagesOfForgotten: {8},
+    broken_pages.BurnsNumbers: {8},
     broken_pages.ForgetsTheFirstOnly: {9},
     broken_pages.ForgetsUpTo: {9},
     broken_pages.RevivesAtClosing: {9},
@@ -204,3 +208,11 @@ def test_the_machine_finds_mutants_by_itself(mutant: type) -> None:
     """Compared with the model, a mutant is found without a test written for it."""
     with pytest.raises(AssertionError):
         Quick().test_all_against_the_model(connecting(mutant))
+
+
+def test_a_call_that_never_returns_falls() -> None:
+    """A storage that keeps its writers waiting for ever ends a test, not the run."""
+    lock = Lock()
+    lock.acquire()
+    with pytest.raises(AssertionError, match="a call never returned"), patient(0.05):
+        lock.acquire()
