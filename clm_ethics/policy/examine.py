@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import PolicyError
 from .document import read_text
 from .law import lint_law
-from .lint import Finding, lint
+from .lint import lint
 from .locate import locate
 from .policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from .finding import Finding
     from datetime import datetime
 
     from .locate import Path
