@@ -15,10 +15,9 @@ from .policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from .finding import Finding
     from datetime import datetime
 
+    from .finding import Finding
     from .locate import Path
 
 _PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
