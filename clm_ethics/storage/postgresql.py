@@ -25,6 +25,7 @@ from clm_ethics.storage.postgresql_link import (
     alive,
     alive_async,
     asked,
+    follow,
     not_opened,
     open_async,
     open_blocking,
@@ -32,7 +33,7 @@ from clm_ethics.storage.postgresql_link import (
     perform_async,
     quoted_name,
 )
-from clm_ethics.storage.postgresql_schema import grants, prepare
+from clm_ethics.storage.postgresql_schema import distribution, grants, prepare
 from clm_ethics.storage.postgresql_waiting import AsyncConnection, Connection
 
 if TYPE_CHECKING:
@@ -282,7 +283,12 @@ class AsyncPostgresStorage:
 
 
 def create(
-    conninfo: str, *, schema: str = "clm_ethics", application: str | None = None, timeout: float = 10.0
+    conninfo: str,
+    *,
+    schema: str = "clm_ethics",
+    application: str | None = None,
+    distributed: bool = False,
+    timeout: float = 10.0,
 ) -> None:
     """Create or migrate the tables, as the role that is to own them; may be repeated.
 
@@ -290,15 +296,21 @@ def create(
         conninfo: the address of the database, with the owner's role.
         schema: the namespace of the tables.
         application: a role that is given what an application needs, and no more.
+        distributed: spread the streams over the nodes of Citus, whose extension must be there.
         timeout: how long to wait for locks, in seconds.
 
     Raises:
         UsageError: the address is malformed.
-        StorageUnavailable: the server cannot be reached, or this role may not create them.
+        StorageUnavailable: the server cannot be reached, this role may not create them, or Citus
+            is not there.
         StorageCorrupt: the tables are of a newer version, or damaged.
     """
     setting = Setting(conninfo, schema, timeout)
+    if distributed:  # asked for first: without it, nothing is created
+        follow(setting, distribution(setting.quoted, setting.place, tables=False))
     open_blocking(setting, create=True)
+    if distributed:
+        follow(setting, distribution(setting.quoted, setting.place, tables=True))
     if application is None:
         return
     try:

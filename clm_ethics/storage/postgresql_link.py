@@ -175,7 +175,11 @@ async def alive_async(connection: AsyncConnection) -> None:
 
 def open_blocking(setting: Setting, *, create: bool) -> None:
     """Go through the steps of opening, on a connection of its own."""
-    steps = setting.opening(create=create)
+    follow(setting, setting.opening(create=create))
+
+
+def follow(setting: Setting, steps: Opening) -> None:
+    """Go through *steps*, on a connection of its own."""
     try:
         with Connection.connect(setting.conninfo, **SESSION) as connection:
             setting.attend(connection)
