@@ -32,6 +32,8 @@ from clm_ethics.storage.postgresql_link import (
     perform,
     perform_async,
     quoted_name,
+    scrub_async,
+    scrub_blocking,
 )
 from clm_ethics.storage.postgresql_schema import distribution, grants, prepare
 from clm_ethics.storage.postgresql_waiting import AsyncConnection, Connection
@@ -112,6 +114,19 @@ class PostgresStorage:
         """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*."""
         return self._run(self._setting.statements.find(token, until, after, limit))
 
+    def scrub(self, *, full: bool = False) -> Sequence[str]:
+        """Give the place of old rows free; say what was done, and what could not be reached.
+
+        Args:
+            full: write the tables anew, so that no old row is in their files. Nobody reads or
+                writes meanwhile, and the disk needs room for both.
+
+        Raises:
+            StorageUnavailable: the server cannot be reached.
+        """
+        self._setting.check_process()
+        return scrub_blocking(self._setting, self._setting.scrubbing(full=full))
+
     def close(self) -> None:
         """Close the connections; may be called twice. After a fork, the child's copies are left alone."""
         if self._setting.own_process():
@@ -185,6 +200,11 @@ class AsyncPostgresStorage:
     ) -> Sequence[tuple[int, bytes]]:
         """See :meth:`PostgresStorage.find`."""
         return await self._run(self._setting.statements.find(token, until, after, limit))
+
+    async def scrub(self, *, full: bool = False) -> Sequence[str]:
+        """See :meth:`PostgresStorage.scrub`."""
+        self._setting.check_process()
+        return await scrub_async(self._setting, self._setting.scrubbing(full=full))
 
     async def aclose(self) -> None:
         """Finish the commits that were asked for, then close the connections; may be called twice."""
