@@ -55,7 +55,7 @@ NAMES = ("account", "news", "tips", "ads", "books")
 """The purposes; what they do is drawn."""
 STAGES = ("fresh", "active", "quiet", "gone")
 REGIONS = ("DE", "AT", "FR", "DK", "GB", "US-CA", "DE-BY", "US-NY", "JP", "CH", "US-MD", "US-CT", "US-OR")
-ESTABLISHED = (["DE"], ["GB"], ["US-CA"], ["DE", "GB"], ["AT", "US-CA"], ["US-OH"])
+ESTABLISHED = (["DE"], ["GB"], ["US-CA"], ["DE", "GB"], ["AT", "US-CA"], ["US-OH"], ["AR"])
 STATED: tuple[dict[str, Any], ...] = (
     {},
     {"nonprofit": True, "platform": False},
