@@ -307,6 +307,7 @@ RULINGS: list[tuple[str, str, dict[str, Any], Posture | None, str]] = [
     ("ch-fadp", "sale_sharing", {}, OO, "FADP Art. 30(2)(b)-(c)"),
     ("ch-fadp", "sale_sharing", {"special": True}, EX, "30(2)(c)"),
     ("ch-fadp", "essential", {"territory": "LI"}, None, ""),
+    ("eu-gdpr", "automated_decision", {"special": True}, EX, "Art. 22(4)"),
     # telephone calls to businesses in Germany: consent may be presumed; in Spain consent since 2023-06-29
     ("eu-eprivacy", "phone_marketing", {"territory": "DE", "kind": "consumer"}, OI, "UWG s. 7(2) no. 1"),
     ("eu-eprivacy", "phone_marketing", {"territory": "DE", "kind": "business"}, OO, "UWG s. 7(2) no. 1"),
@@ -363,9 +364,32 @@ def test_ruling(
         assert cite in ruling.cite
 
 
+@pytest.mark.parametrize("row", ["email_marketing", "sms_marketing", "phone_marketing"])
+def test_a_national_law_is_of_its_nation(row: str) -> None:
+    """In Portugal, of which nothing is written down, the Directive alone is cited."""
+    ruling = ask("eu-eprivacy", row, territory="PT")
+    assert ruling is not None
+    assert "Directive 2002/58/EC Art. 13" == ruling.cite.partition("(")[0]
+    assert ";" not in ruling.cite
+
+
+def test_pecr_is_cited_for_devices_alone() -> None:
+    """Personalisation without a device rests on the UK GDPR, with one on PECR reg. 6 as well."""
+    without, with_device = (ask("uk-gdpr-pecr", "personalization", device=each) for each in (False, True))
+    assert without is not None
+    assert with_device is not None
+    assert (False, True) == ("PECR" in without.cite, "PECR" in with_device.cite)
+
+
 ADMITTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("eu-eprivacy", "email_marketing", {}, "consent explicit_consent soft_opt_in guardian_consent"),
     ("eu-eprivacy", "sms_marketing", {}, "consent explicit_consent soft_opt_in guardian_consent"),
+    *(
+        ("eu-eprivacy", row, {"territory": where}, "consent explicit_consent soft_opt_in guardian_consent")
+        for row in ("email_marketing", "sms_marketing")
+        for where in ("DE", "AT", "FR", "ES")
+    ),
+    ("us-coppa", "sale_sharing", {"age": 12}, "consent explicit_consent guardian_consent"),
     # a pixel needs consent, whatever carries the message (Art. 5(3))
     ("eu-eprivacy", "email_marketing", {"device": True}, "consent explicit_consent guardian_consent"),
     ("eu-eprivacy", "inbox_marketing", {}, "consent explicit_consent guardian_consent"),
