@@ -420,3 +420,44 @@ def test_plans_are_remembered_and_forgotten_without_a_trace(region, monkeypatch)
 
     assert first == [ask(state, name, shop=policy) for name in policy.purposes]
     assert first == [ask(state, name, at=NOON, shop=SHOP) for name in policy.purposes]
+
+
+@pytest.mark.parametrize(
+    ("charity", "given", "asked", "allowed"),
+    [
+        (True, "2026-02-05", "2026-05-04", True),
+        (True, "2026-02-04", "2026-05-04", False),  # not for addresses of before
+        (True, "2026-02-05", "2026-02-05", True),
+        (False, "2026-02-05", "2026-05-04", False),
+        (None, "2026-02-05", "2026-05-04", False),  # who does not say so is none
+    ],
+)
+def test_a_charity_may_write_to_its_supporters(charity, given, asked, allowed):
+    """PECR reg. 22(3A), from 2026-02-05: an address given in support, with notice and a way out."""
+    facts = {} if charity is None else {"charity": charity}
+    policy = shop(
+        controller__established=["GB"],
+        controller__facts=facts,
+        purposes__order__sale=False,
+        purposes__order__support=True,
+    )
+    at = datetime.fromisoformat(f"{given}T12:00:00+00:00")
+    state = someone(put("order", "email", at=at, told=("newsletter",)), region="GB", at=at)
+    then = datetime.fromisoformat(f"{asked}T12:00:00+00:00")
+
+    assert allowed is bool(ask(state, "newsletter", "email", shop=policy, at=then))
+    untold = someone(put("order", "email", at=at), region="GB", at=at)
+    assert not ask(untold, "newsletter", "email", shop=policy, at=then)
+
+
+def test_support_is_no_sale_in_germany():
+    """Art. 13(2) ePrivacy knows sales alone, whatever the controller is; a British one changes nothing."""
+    for established in (["DE"], ["GB"], ["DE", "GB"]):
+        policy = shop(
+            controller__established=established,
+            controller__facts={"charity": True},
+            purposes__order__sale=False,
+            purposes__order__support=True,
+        )
+        state = someone(put("order", "email", told=("newsletter",)))
+        assert not ask(state, "newsletter", "email", shop=policy)

@@ -118,7 +118,7 @@ def test_duties_of_cells() -> None:
 
 EXCEPTIONS = """
 consent soft_opt_in: eu-eprivacy/email_marketing eu-eprivacy/sms_marketing
-consent soft_opt_in: uk-gdpr-pecr/email_marketing uk-gdpr-pecr/sms_marketing
+consent soft_opt_in charity_soft_opt_in: uk-gdpr-pecr/email_marketing uk-gdpr-pecr/sms_marketing
 consent soft_opt_in: ch-fadp/email_marketing ch-fadp/sms_marketing
 explicit_consent legal_obligation: eu-gdpr/sensitive uk-gdpr-pecr/sensitive ch-fadp/sensitive
 explicit_consent contract legal_obligation: eu-gdpr/automated_decision

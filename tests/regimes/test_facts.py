@@ -93,8 +93,8 @@ MINIMUM = [
     ("uk-gdpr-pecr", "analytics", OO, None, False, "Sch. A1"),
     ("uk-gdpr-pecr", "personalization", OO, OI, True, "UK GDPR Art. 6(1)(f), 21"),
     ("uk-gdpr-pecr", "personalised_price", OO, OI, True, "UK GDPR Art. 6(1)(f), 21"),
-    ("uk-gdpr-pecr", "email_marketing", OI, None, False, "PECR reg. 22(2)-(3)"),
-    ("uk-gdpr-pecr", "sms_marketing", OI, None, False, "PECR reg. 22(2)-(3)"),
+    ("uk-gdpr-pecr", "email_marketing", OI, None, False, "PECR reg. 22(2)-(3A)"),
+    ("uk-gdpr-pecr", "sms_marketing", OI, None, False, "PECR reg. 22(2)-(3A)"),
     ("uk-gdpr-pecr", "push_marketing", OI, None, True, "PECR reg. 22"),
     ("uk-gdpr-pecr", "inbox_marketing", OI, None, True, "PECR reg. 22"),
     ("uk-gdpr-pecr", "phone_marketing", OO, None, False, "PECR reg. 21"),
@@ -381,6 +381,8 @@ def test_pecr_is_cited_for_devices_alone() -> None:
     assert (False, True) == ("PECR" in without.cite, "PECR" in with_device.cite)
 
 
+MESSAGE = "consent explicit_consent soft_opt_in guardian_consent"
+
 ADMITTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("eu-eprivacy", "email_marketing", {}, "consent explicit_consent soft_opt_in guardian_consent"),
     ("eu-eprivacy", "sms_marketing", {}, "consent explicit_consent soft_opt_in guardian_consent"),
@@ -399,6 +401,16 @@ ADMITTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("eu-gdpr", "automated_decision", {}, "explicit_consent contract legal_obligation"),
     ("eu-gdpr", "automated_decision", {"special": True}, "explicit_consent"),
     ("uk-gdpr-pecr", "email_marketing", {}, "consent explicit_consent soft_opt_in guardian_consent"),
+    *(
+        ("uk-gdpr-pecr", row, {"controller": Organisation(charity=charity), **day}, claims)
+        for row in ("email_marketing", "sms_marketing")
+        for charity, day, claims in (
+            (True, on(2026, 2, 5), f"{MESSAGE} charity_soft_opt_in"),
+            (True, on(2026, 2, 4), MESSAGE),
+            (False, on(2026, 2, 5), MESSAGE),
+            (None, on(2026, 2, 5), MESSAGE),
+        )
+    ),
     ("uk-gdpr-pecr", "email_marketing", {"device": True}, "consent explicit_consent guardian_consent"),
     ("uk-gdpr-pecr", "automated_decision", on(2026, 2, 4), "explicit_consent contract legal_obligation"),
     ("uk-gdpr-pecr", "automated_decision", {"special": True}, "explicit_consent"),
@@ -575,6 +587,8 @@ def test_soft_opt_in() -> None:
     assert "Art. 3(1)(o)" in cites["ch-fadp"]
     assert "Art. 13(2)" in cites["eu-eprivacy"]
     assert "reg. 22(3)" in cites["uk-gdpr-pecr"]
+    days = {name: PACKS[name].soft_opt_in.charity_since for name in HOME if PACKS[name].soft_opt_in}
+    assert {"eu-eprivacy": None, "ch-fadp": None, "uk-gdpr-pecr": date(2026, 2, 5)} == days
 
 
 def test_changes() -> None:
