@@ -117,7 +117,7 @@ def _bases(draw: st.DrawFn, processing: Sequence[str]) -> list[str]:
     drawn = draw(st.lists(st.sampled_from(BASES), min_size=1, max_size=3, unique=True))
     banned = set()
     if {"direct_marketing", "targeted_ads"} & set(processing):
-        banned.add("contract")
+        banned |= {"contract", "legal_obligation", "vital_interest"}
     if "direct_marketing" not in processing:
         banned.add("soft_opt_in")
     return [basis for basis in drawn if basis not in banned] or ["consent"]

@@ -13,6 +13,7 @@
 
 from .events import (
     AnyEvent,
+    Asked,
     Cancelled,
     Chosen,
     Collected,
@@ -23,6 +24,7 @@ from .events import (
     Event,
     Forgotten,
     Granted,
+    Informed,
     Moved,
     Objected,
     Put,
@@ -39,11 +41,12 @@ from .events import (
     Withdrawn,
 )
 from .fold import apply, fold
-from .state import Clause, Consent, Contact, Contract, Objection, Restriction, Run, State, Status
+from .state import Clause, Consent, Contact, Contract, Objection, Owed, Restriction, Run, State, Status
 from .times import Duration
 
 __all__ = [
     "AnyEvent",
+    "Asked",
     "Cancelled",
     "Chosen",
     "Clause",
@@ -59,9 +62,11 @@ __all__ = [
     "Event",
     "Forgotten",
     "Granted",
+    "Informed",
     "Moved",
     "Objected",
     "Objection",
+    "Owed",
     "Put",
     "Read",
     "Recorded",

@@ -6,10 +6,11 @@ speak, and for each legal basis whether their postures accept it.
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -20,6 +21,7 @@ from ..regimes import Kind as PackKind
 from .decision import FULL, Grant, Kind, Reason
 from .document import read_file, read_mapping, read_text
 from .values import Basis
+from .vocabulary import IDENTIFYING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from .values import Channel, Declared, EventRule, Field, Purpose
 
 FIRM = frozenset({Basis.CONTRACT, Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST})
-"""Claims that no withdrawal, refusal, objection, signal, age or stage ends."""
+"""Claims that no withdrawal, refusal, objection, signal, age or stage ends, but for advertising."""
 ASSUMED_AGE = {"adults": 18, "general": 16, "children": 12}
 """What an unknown age means: grown up; old enough to consent but a minor; a child."""
 PLANS_KEPT = 4096
@@ -133,6 +135,28 @@ class Policy:
         """Read a policy from the same objects, built in Python."""
         return cls(read_mapping(document, name=name))
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """The document: the objects from which :meth:`of` builds the same policy."""
+        found: dict[str, Any] = json.loads(self.declared.canonical)
+        for section in ("fields", "events", "purposes", "channels"):  # the canonical form sorted the names
+            if section in found:
+                found[section] = {name: found[section][name] for name in getattr(self, section)}
+        return found
+
+    def to_toml(self) -> str:
+        """Return the policy as TOML text, from which :meth:`parse` reads an equal one; comments are gone."""
+        from .toml import dumps
+
+        return dumps(self.document)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is declared, and the law by which it is judged."""
+        return isinstance(other, Policy) and self.hash == other.hash and self.packs == other.packs
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
     def __repr__(self) -> str:
         """Name the policy by its hash."""
         return f"<Policy {self.hash[:12]}, {len(self.purposes)} purposes>"
@@ -188,6 +212,16 @@ class Policy:
         """The events whose absence moves a stage."""
         return frozenset(move.without for move in self.lifecycle.moves if move.without)
 
+    @cached_property
+    def identifying(self) -> frozenset[str]:
+        """The fields that tell who somebody is: look-ups, addresses, and those of such a category."""
+        addresses = {channel.address for channel in self.channels.values()}
+        return frozenset(
+            name
+            for name, field in self.fields.items()
+            if field.lookup or name in addresses or field.category.startswith(IDENTIFYING)
+        )
+
     def special(self, field: str) -> bool:
         """Say whether *field* is a special category (Art. 9(1) GDPR), by its category or by descent."""
         return field in self._special
@@ -195,6 +229,16 @@ class Policy:
     @cached_property
     def _special(self) -> frozenset[str]:
         return frozenset(name for name, field in self.fields.items() if field.special)
+
+    def origins(self, field: str) -> frozenset[str]:
+        """Return every field that *field* is derived from, over however many steps."""
+        return self._origins.get(field, frozenset())
+
+    @cached_property
+    def _origins(self) -> dict[str, frozenset[str]]:
+        return {
+            name: _ancestors(name, self.fields) for name, each in self.fields.items() if each.derived_from
+        }
 
     @cached_property
     def _precise(self) -> frozenset[str]:
@@ -350,6 +394,17 @@ def _listing(declared: Declared) -> dict[str, tuple[Purpose, ...]]:
         name: tuple(purpose for purpose in declared.purposes.values() if name in purpose.fields)
         for name in names
     }
+
+
+def _ancestors(name: str, fields: Mapping[str, Field]) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = list(fields[name].derived_from)
+    while waiting:
+        origin = waiting.pop()
+        if origin not in found:
+            found.add(origin)
+            waiting.extend(fields[origin].derived_from if origin in fields else ())
+    return frozenset(found)
 
 
 def _together(purposes: Iterable[Purpose]) -> tuple[tuple[Purpose, ...], ...]:

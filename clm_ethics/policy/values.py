@@ -26,6 +26,10 @@ class Basis(StrEnum):
     VITAL_INTEREST = "vital_interest"
 
 
+ADVERTISING = frozenset({"direct_marketing", "targeted_ads", "sale_sharing"})
+"""Processing that nothing but the customer's silence or yes carries."""
+
+
 class Keep(msgspec.Struct, frozen=True):
     """A retention: *span* counted from a fact.
 
@@ -106,6 +110,14 @@ class Purpose(msgspec.Struct, frozen=True, kw_only=True):
     def marketing(self) -> bool:
         """It is direct marketing (Art. 21(2) GDPR)."""
         return "direct_marketing" in self.processing
+
+    @property
+    def advertises(self) -> bool:
+        """It advertises, or gives data away for it: who says no ends it, whatever basis it claims.
+
+        Art. 21(2)-(3) GDPR for direct marketing and profiling for it; Cal. Civ. Code 1798.120 for sale.
+        """
+        return not ADVERTISING.isdisjoint(self.processing)
 
     @property
     def all_bases(self) -> frozenset[Basis]:

@@ -155,7 +155,9 @@ def _holds(case: Case, claim: Basis, rulings: list[Ruling]) -> bool:
         return False
     if not all(_accepted(case, claim, ruling) for ruling in rulings):
         return False
-    if claim not in UNSTOPPABLE and _stopped(case, claim):
+    # Art. 21(2)-(3), Cal. Civ. Code 1798.120: advertising and sale end with a no, whatever they claim.
+    advertises = {"direct_marketing", "targeted_ads", "sale_sharing"} & set(purpose.processing)
+    if (claim not in UNSTOPPABLE or advertises) and _stopped(case, claim):
         return False
     said = state.consents.get(purpose.name)
     # Art. 18(2): but for storage, only with consent, and that given in the restricted time.
