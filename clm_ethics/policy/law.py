@@ -39,9 +39,18 @@ class _Look(NamedTuple):
 
 def lint_law(policy: Policy, at: datetime) -> tuple[Finding, ...]:
     """Return the findings about *policy* under the law of *at* (aware, UTC), in the document's order."""
-    return tuple(
-        finding for purpose in policy.purposes.values() for finding in _about_purpose(policy, purpose, at)
-    )
+    found = list(_about_markets(policy, at))
+    for purpose in policy.purposes.values():
+        found += _about_purpose(policy, purpose, at)
+    return tuple(found)
+
+
+def _about_markets(policy: Policy, at: datetime) -> Iterator[Finding]:
+    """A market whose own law nobody has written down is judged by the establishment's alone."""
+    for place, region in enumerate(policy.controller.markets):
+        if not any(pack.in_force(at.date(), territory=region) for pack in policy.packs.values()):
+            text = f"no pack has the law of `{region}`, so only that of the establishment counts there"
+            yield Finding(f"controller.markets[{place}]", text, "add a pack for it, or ask a lawyer there")
 
 
 def _about_purpose(policy: Policy, purpose: Purpose, at: datetime) -> Iterator[Finding]:
