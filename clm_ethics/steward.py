@@ -19,6 +19,7 @@ from .errors import UsageError
 from .flows import Awaiting, Blocking, Flow, Pending, Setting
 from .flows.colours import awaiting, blocking
 from .flows.lasting import Connection, Timer
+from .joined import AsyncJoined, Joined
 from .model.times import aware
 from .policy import Policy
 from .storage.contract import Closable, Scrubbable
@@ -34,15 +35,20 @@ from .verbs import (
     renewing,
     restoring,
     sealing,
+    shadowing,
+    simulating,
     sweeping,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
 
+    from .policy.diff import Diff
     from .storage.contract import AsyncStorage, Storage
+    from .transparency.comparing import Shadow
     from .vault.keys import Keys
     from .verbs.sources import Source
 
@@ -247,6 +253,14 @@ class Steward:
         copy._timer, copy._is_copy = self._timer, True
         return copy
 
+    def joined(self, connection: object) -> Joined:
+        """Put commands into the host's own open transaction on the same database; see :mod:`.joined`.
+
+        Args:
+            connection: of sqlite3, psycopg, or a ``Connection`` or ``Session`` of SQLAlchemy.
+        """
+        return Joined(self._setting, self._driver, connection)
+
     def enroll(
         self,
         ref: str,
@@ -276,6 +290,16 @@ class Steward:
     sweep = blocking(sweeping.sweep)
     due_consents = blocking(renewing.due_consents)
     after_restore = blocking(restoring.after_restore)
+    simulate = blocking(simulating.simulate)
+    least_data = blocking(simulating.least_data)
+
+    def diff(self, candidate: Policy) -> Diff:
+        """Return what changes under *candidate*; see ``policy.diff``."""
+        return shadowing.changes(self._setting, candidate)
+
+    def shadow(self, candidate: Policy, *, k: int = shadowing.FLOOR) -> AbstractContextManager[Shadow]:
+        """Ask *candidate* the same questions in the with block; see ``transparency.comparing.Shadow``."""
+        return shadowing.shadow(self._setting, candidate, k)
 
 
 class AsyncSteward:
@@ -402,6 +426,10 @@ class AsyncSteward:
         copy._connection, copy._is_copy = self._connection, True
         return copy
 
+    def joined(self, connection: object) -> AsyncJoined:
+        """Put commands into the host's own open transaction (``async with``); see :meth:`Steward.joined`."""
+        return AsyncJoined(self._setting, self._connection.driver, connection)
+
     def enroll(
         self,
         ref: str,
@@ -441,6 +469,16 @@ class AsyncSteward:
     sweep = awaiting(sweeping.sweep)
     due_consents = awaiting(renewing.due_consents)
     after_restore = awaiting(restoring.after_restore)
+    simulate = awaiting(simulating.simulate)
+    least_data = awaiting(simulating.least_data)
+
+    def diff(self, candidate: Policy) -> Diff:
+        """Return what changes under *candidate*; see ``policy.diff``."""
+        return shadowing.changes(self._setting, candidate)
+
+    def shadow(self, candidate: Policy, *, k: int = shadowing.FLOOR) -> AbstractContextManager[Shadow]:
+        """Ask *candidate* the same questions in the with block; see ``transparency.comparing.Shadow``."""
+        return shadowing.shadow(self._setting, candidate, k)
 
 
 async def _connect(

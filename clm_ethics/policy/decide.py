@@ -180,7 +180,8 @@ def _course(policy: Policy, state: State, at: datetime) -> tuple[tuple[Moved, ..
 
 def _case(policy: Policy, state: State, purpose: Purpose, request: Request, at: datetime, stage: str) -> Case:
     age = _age(state, at)
-    plan = policy.plan(purpose, request.channel, state.about.get("region", ""), at, age)
+    about = state.about
+    plan = policy.plan(purpose, request.channel, about.get("region", ""), at, age, about.get("kind", ""))
     return Case(policy, state, purpose, request, at, stage, age, plan, state.consents.get(purpose.name))
 
 
@@ -295,8 +296,8 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
         stops.append(reason(code))
     if state.objections:
         stops += _objections(case, basis)
-    if state.signals and not case.plan.signals.isdisjoint(state.signals):
-        stops.append(reason("signal"))
+    if state.signals:
+        stops += [why for name, why in case.plan.signals.items() if name in state.signals]
     if state.mutes and any(state.mutes.get(word, case.at) > case.at for word in purpose.processing):
         stops.append(reason("muted"))
     if purpose.stages and case.stage not in purpose.stages:
@@ -440,7 +441,7 @@ def _rights(case: Case, claims: list[Claim]) -> Rights:
     if consent is not None and not agreed:
         agreed = CONSENT in case.purpose.all_bases and not _stops(case, CONSENT)
         consent = consent if agreed and not _consent_fault(case, consent, ()) else None
-    return Rights(firm, law, consent)
+    return Rights(firm, law, consent, case.plan.sensitive)
 
 
 def _age(state: State, at: datetime) -> int | None:

@@ -12,9 +12,11 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from msgspec.structs import replace
+
 from ..errors import UnknownName
 from ..model.state import BUILT_IN
-from ..regimes import Duty, Pack, Posture, Ruling, consent_age, covers, load_packs, packs_for
+from ..regimes import Duty, Facts, Pack, Posture, Ruling, consent_age, covers, load_packs, packs_for
 from ..regimes import Kind as PackKind
 from .decision import FULL, Grant, Kind, Reason
 from .document import read_file, read_mapping, read_text
@@ -58,18 +60,20 @@ class Plan(NamedTuple):
     Attributes:
         groups: one for each distinct claim; empty: a gap.
         consent_age: below it a guardian consents.
-        signals: the opt-out signals that end this processing here.
+        signals: the opt-out signals that end this processing here, each with the law that says so.
         change: when the law changes next (UTC).
         duties: what goes with a yes.
+        sensitive: why a law forbids special categories here even with consent; ``None``: none does.
         notes: what was assumed, or read protectively.
     """
 
     groups: tuple[Group, ...]
     consent_age: int
-    signals: frozenset[str]
+    signals: Mapping[str, Reason]
     change: datetime | None
     duties: tuple[str, ...]
     notes: tuple[Reason, ...]
+    sensitive: Reason | None = None
 
 
 class Sight(NamedTuple):
@@ -110,7 +114,7 @@ class Policy:
         )
         self._field_names = declared.field_names
         self._listing = _listing(declared)
-        self._plans: dict[tuple[str, str, str, int, int | None], Plan] = {}
+        self._plans: dict[tuple[str, str, str, int, int | None, str], Plan] = {}
         self._changes = _law_changes(self.packs.values())
 
     @classmethod
@@ -224,6 +228,16 @@ class Policy:
         }
 
     @cached_property
+    def _precise(self) -> frozenset[str]:
+        return frozenset(name for name in self.fields if self._is_precise(name))
+
+    def _is_precise(self, name: str) -> bool:
+        field = self.fields.get(name)
+        if field is None:
+            return False
+        return field.category == _PRECISE or any(map(self._is_precise, field.derived_from))
+
+    @cached_property
     def sights(self) -> Mapping[str, Mapping[str, Sight]]:
         """Per purpose, how it sees each field that it lists."""
         return {
@@ -246,21 +260,40 @@ class Policy:
         """The clause of each purpose."""
         return {name: purpose.clause() for name, purpose in self.purposes.items()}
 
-    def plan(self, purpose: Purpose, channel: str, region: str, at: datetime, age: int | None) -> Plan:
-        """Return what the law makes of *purpose*, from the memory if it is there."""
+    def plan(
+        self, purpose: Purpose, channel: str, region: str, at: datetime, age: int | None, kind: str = ""
+    ) -> Plan:
+        """Return what the law makes of *purpose*, from the memory if it is there.
+
+        *kind* is that of the customer: ``consumer``, ``business``, or empty where nobody knows.
+        """
         epoch = bisect_right(self._changes, at)
-        key = (purpose.name, channel, region, epoch, age)
+        key = (purpose.name, channel, region, epoch, age, kind)
         found = self._plans.get(key)
         if found is None:
             if len(self._plans) >= PLANS_KEPT:
                 self._plans.clear()
-            found = self._plans[key] = self._compile(purpose, channel, region, at, age)
+            found = self._plans[key] = self._compile(purpose, channel, region, at, age, kind)
         return found
 
-    def _compile(self, purpose: Purpose, channel: str, region: str, at: datetime, age: int | None) -> Plan:
-        day = at.date()
-        assumed = ASSUMED_AGE[self.controller.audience] if age is None else age
-        special = bool(self._special.intersection(purpose.fields))
+    def _facts(self, purpose: Purpose, age: int | None, kind: str) -> Facts:
+        """Return what the regimes are told of the case; an unknown age is assumed from the audience."""
+        audience = self.controller.audience
+        return Facts(
+            age=ASSUMED_AGE[audience] if age is None else age,
+            age_known=age is not None or audience == "children",
+            device=purpose.device,
+            special=bool(self._special.intersection(purpose.fields)),
+            special_somewhere=bool(self._special),
+            precise_location=bool(self._precise.intersection(purpose.fields)),
+            kind=kind,
+            controller=self.controller.facts,
+        )
+
+    def _compile(
+        self, purpose: Purpose, channel: str, region: str, at: datetime, age: int | None, kind: str
+    ) -> Plan:
+        day, facts = at.date(), self._facts(purpose, age, kind)
         rows = self._rows(purpose, channel)
         gap = not rows
         looks = self._looks(region)
@@ -269,23 +302,23 @@ class Policy:
             spoken = set()
             for pack, where in at_home:
                 for row in rows:
-                    ruling = pack.cell_at(
-                        row, day, territory=where, age=assumed, device=purpose.device, special=special
-                    )
+                    ruling = pack.cell_at(row, day, territory=where, facts=facts)
                     if ruling is not None:
                         spoken.add(row)
                         judges.setdefault(_bases_under(purpose, pack, where), {})[ruling] = None
             # A row on which no regime speaks is a gap, however many speak on the others.
             gap = gap or not spoken.issuperset(rows)
         rulings = [ruling for judged in judges.values() for ruling in judged]
-        packs = dict.fromkeys(pack for _, at_home in looks for pack, _ in at_home)
+        places = dict.fromkeys(place for _, at_home in looks for place in at_home)
+        changes = _law_changes(dict.fromkeys(pack for pack, _ in places))
         return Plan(
             groups=() if gap else tuple(_group(purpose, bases, judged) for bases, judged in judges.items()),
             consent_age=self._consent_age(looks, day),
-            signals=_signals(packs, purpose, day),
-            change=next((change for change in _law_changes(packs) if change > at), None),
+            signals=_signals(places, purpose, day, facts),
+            change=next((change for change in changes if change > at), None),
             duties=tuple(dict.fromkeys(_DUTIES[duty] for ruling in rulings for duty in ruling.duties)),
             notes=self._notes(rulings, region, age),
+            sensitive=_forbidden(places, day, facts) if facts.special else None,
         )
 
     def _looks(self, region: str) -> list[tuple[str, list[tuple[Pack, str]]]]:
@@ -416,6 +449,7 @@ def _accepts(ruling: Ruling, claim: str) -> bool:
     )
 
 
+_PRECISE = "user.location.precise"
 _CONSENTS = frozenset({"consent", "guardian_consent"})
 _CLAIMS = (*(basis.value for basis in Basis), "guardian_consent")
 _KINDS = {PackKind.LAW: Kind.LAW, PackKind.GUIDANCE: Kind.GUIDANCE, PackKind.HOUSE: Kind.HOUSE}
@@ -428,12 +462,31 @@ _DUTIES = {
     Duty.HUMAN_REVIEW: "offer a human who looks at the decision again",
     Duty.PRE_USE_NOTICE: "tell the customer before the decision is made",
     Duty.OPT_OUT_LINK: "offer a link to opt out",
+    Duty.AD_TRANSPARENCY: "mark it as advertising, and say on whose behalf and why it is shown",
+    Duty.RECOMMENDER_PARAMETERS: "say in the terms what decides on recommendations, and how to change it",
 }
 
 
-def _signals(packs: Iterable[Pack], purpose: Purpose, day: date) -> frozenset[str]:
-    return frozenset(
-        signal.name
-        for signal in (pack.signal for pack in packs)
-        if signal is not None and signal.binds(day) and not set(signal.rows).isdisjoint(purpose.processing)
-    )
+def _forbidden(places: Iterable[tuple[Pack, str]], day: date, facts: Facts) -> Reason | None:
+    """Return why a law forbids special categories whatever was consented to, if one does."""
+    for pack, where in places:
+        ruling = pack.cell_at("sensitive", day, territory=where, facts=facts)
+        if ruling is not None and not ruling.admits("explicit_consent"):
+            return _refusal("explicit_consent", [ruling])
+    return None
+
+
+_SIGNAL = Reason("signal", "the customer's browser or device sends an opt-out signal", kind=Kind.LAW)
+
+
+def _signals(
+    places: Iterable[tuple[Pack, str]], purpose: Purpose, day: date, facts: Facts
+) -> dict[str, Reason]:
+    found: dict[str, Reason] = {}
+    for pack, where in places:
+        signal = pack.signal
+        if signal is None or not signal.binds(day) or set(signal.rows).isdisjoint(purpose.processing):
+            continue
+        if pack.binds(day, territory=where, facts=facts):
+            found.setdefault(signal.name, replace(_SIGNAL, cite=signal.cite, pack=pack.id))
+    return found

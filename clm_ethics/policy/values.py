@@ -10,6 +10,7 @@ import msgspec
 from ..lifecycle.values import Lifecycle, Move
 from ..model.state import BUILT_IN, Clause
 from ..model.times import Duration
+from ..regimes import Organisation
 
 
 class Basis(StrEnum):
@@ -175,6 +176,7 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True):
         established: regions whose law follows the controller (Art. 3(1) GDPR).
         markets: regions that a customer of unknown region may come from.
         audience: adults, general or children: what an unknown age means.
+        facts: what decides whether a law binds this controller (size, platform ...).
     """
 
     name: str
@@ -183,6 +185,7 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True):
     markets: tuple[str, ...] = ()
     audience: str = "general"
     locales: tuple[str, ...] = ("en",)
+    facts: Organisation = Organisation()
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
