@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clm_ethics.ethics import DEFAULTS
+from clm_ethics.ethics import CATALOGUE, DEFAULTS
 from clm_ethics.ethics import words as ethics_words
 from clm_ethics.ethics.defaults import DISTURBING, QUIET_FLOORS, REACHING
 from clm_ethics.policy import Basis, checks
@@ -216,6 +216,25 @@ def _reasons(found: Iterable[Reason]) -> str:
 def defaults() -> str:
     """List the house defaults."""
     return table(("house default", "says", "sources"), DEFAULTS)
+
+
+def catalogue() -> str:
+    """List the thirty rules."""
+    rows = (
+        (
+            each.id,
+            each.title,
+            each.kind.value,
+            code(each.inputs),
+            code(each.where),
+            each.verdict,
+            each.threshold,
+            each.source,
+        )
+        for each in CATALOGUE
+    )
+    heads = ("", "asks for", "works on", "looks at", "where", "otherwise", "house threshold", "sources")
+    return table(heads, rows)
 
 
 def floors() -> str:
@@ -472,6 +491,7 @@ TABLES: dict[str, dict[str, Callable[[], str]]] = {
         "reasons": reasons,
         "ethics reasons": ethics_reasons,
         "house defaults": defaults,
+        "thirty rules": catalogue,
         "protected nights": floors,
     },
     "regimes.md": {"overview": overview, "matrix": matrix, "packs": packs, "ages": ages},

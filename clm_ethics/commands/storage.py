@@ -1,31 +1,34 @@
-"""Look after a storage: check it, copy it into another.
+"""Try, check and move storages.
 
-``storage PART --help`` says what each part does.
+Each verb has its own help: ``storage VERB --help``.
 """
 
 from __future__ import annotations
 
 import argparse
+from typing import Final
 
-from . import storage_check, storage_copy
+from . import storage_check, storage_conform, storage_copy
 
-PARTS = {"check": storage_check, "copy": storage_copy}
-"""Each is a module with ``configure`` and ``run``, as a command is."""
+VERBS: Final = {"check": storage_check, "conform": storage_conform, "copy": storage_copy}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the parts, each with its own arguments."""
-    parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
-    for name, module in PARTS.items():
+    """Declare the verbs, each with the arguments that its module declares."""
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, module in VERBS.items():
         text = (module.__doc__ or "").partition("\n")[0]
-        part = parts.add_parser(name, help=text, description=module.__doc__)
-        # without a default of its own: `storage --json check` is right too
-        help_text = "print one JSON document instead of text"
-        part.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=help_text)
-        module.configure(part)
+        verb = verbs.add_parser(name, help=text, description=module.__doc__)
+        verb.add_argument(
+            "--json",
+            action="store_true",
+            default=argparse.SUPPRESS,  # what stands before the verb counts too
+            help="print one JSON document instead of text",
+        )
+        module.configure(verb)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the part that was called."""
-    code: int = PARTS[arguments.part].run(arguments)
+    """Do what the verb says."""
+    code: int = VERBS[arguments.verb].run(arguments)
     return code

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from ..ethics import Rule
     from ..model.events import Event
     from ..policy import Decision, Policy, Request
     from ..transparency.comparing import Shadow
@@ -95,7 +96,7 @@ class Setting:
     """Policy, keys, clock, randomness, caches and queue of one steward.
 
     ``split``: keys live in a storage of their own. ``batched``: allowed reads are queued.
-    ``acting``: the actor of verbs that name none.
+    ``acting``: the actor of verbs that name none. ``rules``: the host's own rules for offers.
     """
 
     policy: Policy
@@ -108,6 +109,7 @@ class Setting:
     split: bool
     batched: bool
     acting: str | None = None
+    rules: tuple[Rule, ...] = ()
     shared: Shared = attrs.field(factory=Shared)
 
     @property

@@ -2,6 +2,8 @@
 
 Adapters register under the entry point group ``clm_ethics.storage``, by URL scheme, a function
 that takes the whole URL and returns a :class:`Storage`. Only the one that is named is loaded.
+Here is all that an adapter needs: the protocols, the values, the limits, the checks, the errors,
+and :class:`Threaded`, which makes an :class:`AsyncStorage` of any storage.
 """
 
 from __future__ import annotations
@@ -9,8 +11,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from clm_ethics.errors import UsageError, shorten
+from clm_ethics.errors import StorageCorrupt, StorageUnavailable, UsageError, shorten
 from clm_ethics.storage.contract import (
+    FIRST,
+    MAX_CALL,
+    MAX_ENTRIES,
+    MAX_FORGETS,
+    MAX_ID,
+    MAX_INT,
+    MAX_MARKS,
+    MAX_PART,
+    MAX_WRITES,
     AsyncStorage,
     Checkable,
     Closable,
@@ -23,12 +34,25 @@ from clm_ethics.storage.contract import (
     Scrubbable,
     Storage,
     Write,
+    check_page,
+    check_token,
+    check_writes,
 )
+from clm_ethics.storage.threaded import Threaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "FIRST",
+    "MAX_CALL",
+    "MAX_ENTRIES",
+    "MAX_FORGETS",
+    "MAX_ID",
+    "MAX_INT",
+    "MAX_MARKS",
+    "MAX_PART",
+    "MAX_WRITES",
     "AsyncStorage",
     "Checkable",
     "Closable",
@@ -40,7 +64,13 @@ __all__ = [
     "Scannable",
     "Scrubbable",
     "Storage",
+    "StorageCorrupt",
+    "StorageUnavailable",
+    "Threaded",
     "Write",
+    "check_page",
+    "check_token",
+    "check_writes",
     "open",
 ]
 

@@ -1,13 +1,17 @@
 """The storage contract: append-only streams, each with a head.
 
-An adapter is a dumb, durable place for bytes. It never sees a policy, a customer or a key.
-Its guarantees, each of which ``clm_ethics.testing.StorageConformance`` tests by number:
+An adapter is a dumb, durable place for bytes. It never sees a policy, a customer or a key. One
+storage object is called by many threads at once, and many may be open on one database, in one
+process and in several. ``docs/storage-adapter.md`` builds a complete adapter, step by step; all
+names that it needs are in :mod:`clm_ethics.storage`. The guarantees, each of which
+``clm_ethics.testing.StorageConformance`` tests by number:
 
 1.  **Atomic.** Each write of a call happens whole or not at all, entries and head together.
 2.  **Conditional.** A write is made only if the head's version equals ``expected`` (0: the
-    stream does not exist). Versions are compared for equality only.
-3.  **Told.** ``commit`` says for each write, in order, whether it was made. Writes in one
-    call are independent: one that is refused does not stop the others.
+    stream does not exist). Versions are compared for equality only; they need not grow.
+3.  **Told.** ``commit`` says for each write, in order, whether it was made: a refusal is
+    ``False``, never an error. Writes in one call are independent: one that is refused does not
+    stop the others.
 4.  **Linearizable per stream.** Once ``commit`` has returned, every later call from any
     thread or process sees it.
 5.  **Durable.** What has been seen survives a crash of the process and a loss of power.
@@ -15,7 +19,8 @@ Its guarantees, each of which ``clm_ethics.testing.StorageConformance`` tests by
 7.  **Keeping.** In a head that is written, ``state``, ``values`` or ``marks`` = ``None``
     keeps what is stored. A write that creates a stream gives all three.
 8.  **Entries** are numbered from 1 without a gap. ``entries`` returns those after ``after``
-    in order, at most ``limit``, at least one unless the end is reached.
+    in order, at most ``limit``, at least one unless the end is reached; of a stream that does
+    not exist, none.
 9.  **Forgetting.** ``forget`` names entries whose bodies go; index and digest stay.
 10. **Deleting.** ``head = None`` deletes a stream of length 0; no later call returns it.
 11. **Marks.** ``find`` returns ``(at, stream)`` of heads that carry the token with
@@ -23,13 +28,17 @@ Its guarantees, each of which ``clm_ethics.testing.StorageConformance`` tests by
     unchanged while somebody pages is returned; one that lost it meanwhile may be.
 12. **Checked.** Two writes for one stream in a call, entries that are not consecutive or do
     not end at ``head.length``, anything over a limit: ``ValueError``, before anything is
-    touched. (Continuity with the *stored* head is the caller's duty.)
+    touched. So is a question that names no possible stream or token, or asks for less than one
+    entry or mark. :func:`check_writes`, :func:`check_token` and :func:`check_page` see to it.
+    (Continuity with the *stored* head is the caller's duty. An adapter may check it, after
+    the version, with a ``ValueError`` that undoes the call.)
 13. **Contained.** Only ``StorageUnavailable``, ``StorageCorrupt`` and ``ValueError`` get out.
-    ``StorageUnavailable.written`` is honest, and speaks for the whole call.
+    ``StorageUnavailable.written`` is honest, and speaks for the whole call: ``False`` nothing
+    of it is or will be there, ``True`` all of it is, ``None`` only loading can tell.
 14. **Impatient.** An adapter retries nothing silently.
 
-New abilities are new, optional protocols (:class:`Scrubbable`, :class:`Joinable`,
-:class:`Scannable`, :class:`Checkable`), asked for by protocol.
+New abilities are new, optional protocols (:class:`Closable`, :class:`Scrubbable`, :class:`Joinable`,
+:class:`Scannable`, :class:`Checkable`), asked for by protocol, never by type.
 """
 
 from __future__ import annotations
@@ -133,21 +142,37 @@ class Storage(Protocol):
     """A place for streams. See the module's docstring for the guarantees."""
 
     def load(self, streams: Sequence[bytes], /) -> Sequence[Head | None]:
-        """Return the heads of *streams* in order, ``None`` for those that do not exist."""
+        """Return the heads of *streams* in order, ``None`` for those that do not exist.
+
+        A stream may be asked for twice. A loaded head is complete: nothing in it is ``None``.
+
+        Raises:
+            ValueError: an id is not 1 to 64 bytes.
+            StorageUnavailable: the storage cannot be asked, or is closed (all four methods).
+            StorageCorrupt: what is stored cannot be what was written (all four methods).
+        """
         ...
 
     def commit(self, writes: Sequence[Write], /) -> Sequence[bool]:
-        """Try every write and share one wait for durability; say which were made."""
+        """Try every write and share one wait for durability; say which were made.
+
+        Raises:
+            ValueError: guarantee 12.
+            StorageUnavailable: ``written`` speaks for the whole call.
+        """
         ...
 
     def entries(self, stream: bytes, /, *, after: int, limit: int) -> Sequence[Entry]:
-        """Return entries with an index above *after*, in order; empty only at the end."""
+        """Return entries with an index above *after* (-1 or more), in order; empty only at the end."""
         ...
 
     def find(
         self, token: bytes, /, *, until: int, after: tuple[int, bytes], limit: int
     ) -> Sequence[tuple[int, bytes]]:
-        """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*."""
+        """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*.
+
+        Paging starts with :data:`FIRST`, and goes on with the last pair of the page before.
+        """
         ...
 
 

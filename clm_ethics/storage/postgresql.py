@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from clm_ethics.storage.contract import Entry, Finding, Head, Write
-    from clm_ethics.storage.postgresql_link import AsyncConnection, Connection
     from clm_ethics.storage.postgresql_sql import Call
 
 __all__ = ["AsyncPostgresStorage", "PostgresStorage", "create", "open_url"]

@@ -47,7 +47,7 @@ class Repeated(NamedTuple):
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
 
 
-class _Stale(Exception):
+class Stale(Exception):
     """A remembered way led to a stream that is not a living customer's."""
 
 
@@ -168,14 +168,14 @@ def on_customer(
 
     def living(book: Book) -> T:
         if remembered and (not book.state.known or book.state.erased is not None):
-            raise _Stale
+            raise Stale
         check_whose(setting, book, ref)
         return function(book)
 
     if stream is not None:
         try:
             return (yield from act(stream, living))
-        except _Stale:
+        except Stale:
             setting.forget_ref(token_of(setting, REF, ref))
             return (yield from on_customer(setting, ref, function, absent))
     if absent is None:
