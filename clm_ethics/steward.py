@@ -30,9 +30,11 @@ from .verbs import (
     common,
     enrolling,
     finding,
+    importing,
     informing,
     ledgering,
     opening,
+    planning,
     proving,
     renewing,
     restoring,
@@ -40,6 +42,7 @@ from .verbs import (
     shadowing,
     simulating,
     sweeping,
+    visiting,
 )
 
 if TYPE_CHECKING:
@@ -294,6 +297,10 @@ class Steward:
         )
         return self.customer(self._run(flow))
 
+    def visitor(self, *, by: str | None = None) -> Customer:
+        """Make a stream for an anonymous visitor; see ``verbs.visiting.visitor``."""
+        return self.customer(self._run(visiting.visitor(self._setting, by=by)))
+
     def find(self, field: str, value: str, *, purpose: str, by: str | None = None) -> tuple[Customer, ...]:
         """Return the customers whose look-up *field* is *value*; see ``verbs.finding.find``."""
         refs = self._run(finding.find(self._setting, field, value, purpose=purpose, by=by))
@@ -325,11 +332,13 @@ class Steward:
         return (self.customer(ref) for page in steps for ref in page)
 
     preflight = blocking(campaigning.preflight)
+    enroll_many = blocking(importing.enroll_many)
     notice = blocking(informing.notice)
     seal = blocking(sealing.seal)
     prove = blocking(proving.prove)
     sweep = blocking(sweeping.sweep)
     due_consents = blocking(renewing.due_consents)
+    plan_sweep = blocking(planning.plan_sweep)
     after_restore = blocking(restoring.after_restore)
     simulate = blocking(simulating.simulate)
     least_data = blocking(simulating.least_data)
@@ -495,6 +504,14 @@ class AsyncSteward:
 
         return Pending(run, "enroll")
 
+    def visitor(self, *, by: str | None = None) -> Pending[AsyncCustomer]:
+        """Make a stream for an anonymous visitor; see ``verbs.visiting.visitor``."""
+
+        async def run() -> AsyncCustomer:
+            return self.customer(await self._run(visiting.visitor(self._setting, by=by)))
+
+        return Pending(run, "visitor")
+
     def find(
         self, field: str, value: str, *, purpose: str, by: str | None = None
     ) -> Pending[tuple[AsyncCustomer, ...]]:
@@ -538,11 +555,13 @@ class AsyncSteward:
                 yield self.customer(ref)
 
     preflight = awaiting(campaigning.preflight)
+    enroll_many = awaiting(importing.enroll_many)
     notice = awaiting(informing.notice)
     seal = awaiting(sealing.seal)
     prove = awaiting(proving.prove)
     sweep = awaiting(sweeping.sweep)
     due_consents = awaiting(renewing.due_consents)
+    plan_sweep = awaiting(planning.plan_sweep)
     after_restore = awaiting(restoring.after_restore)
     simulate = awaiting(simulating.simulate)
     least_data = awaiting(simulating.least_data)

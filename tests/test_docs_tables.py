@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from clm_ethics import Policy, PolicyError
-from clm_ethics.policy import law, lint, policy, sections
+from clm_ethics.policy import journey, law, lint, policy, sections
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -32,6 +32,8 @@ EVENT = "key of `[events.NAME]`"
 PURPOSE = "key of `[purposes.NAME]`"
 LIFECYCLE = "key of `[lifecycle]`"
 CHANNEL = "key of `[channels.NAME]`"
+MUCH = {"field": "churn", "most": "much"}
+THRESHOLD = {"from": "prospect", "to": "customer", "when": {"field": "points", "most": 1}}
 MOVES = [*EXAMPLE["lifecycle"]["moves"], {"from": "lost", "to": "churned", "on": "complaint"}]
 
 
@@ -113,6 +115,10 @@ WRONG = (
     Wrong("key of a move", "to", "lifecycle.moves.0.to", GONE),
     Wrong("key of a move", "on", "lifecycle.moves.0.on", "order"),
     Wrong("key of a move", "after", "lifecycle.moves.0.after", "P90D"),
+    Wrong("key of a value", "field", "lifecycle.moves.0", THRESHOLD | {"when": {"least": 1}}),
+    Wrong("key of a value", "least", "lifecycle.moves.0", THRESHOLD | {"when": {"field": "churn"}}),
+    Wrong("key of a value", "most", "lifecycle.moves.0", THRESHOLD | {"when": MUCH}),
+    Wrong("key of a move", "when", "lifecycle.moves.0", THRESHOLD),
     Wrong("key of a move", "without", "lifecycle.moves.0.without", "complaint"),
     Wrong(CHANNEL, "address", "channels.web.address", "points"),
     Wrong(CHANNEL, "kind", "channels.fax", {"kind": "fax"}),
@@ -219,10 +225,12 @@ def test_every_reason_that_a_law_gives_is_listed():
     assert given == {code for code in listed if code.startswith(("law.", "assumed."))}
 
 
-@pytest.mark.parametrize(("module", "head"), [(lint, "where"), (law, "where the law is asked")])
-def test_every_finding_of_lint_is_listed(module, head):
+@pytest.mark.parametrize(
+    ("modules", "head"), [((lint, journey), "where"), ((law,), "where the law is asked")]
+)
+def test_every_finding_of_lint_is_listed(modules, head):
     """The page has each finding once, in the words of the code."""
-    source = inspect.getsource(module)
+    source = "".join(map(inspect.getsource, modules))
     rows = tables_of("policy.md")[head]
 
     assert len(re.findall(r"yield Finding\(", source)) == len(rows)

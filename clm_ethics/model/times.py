@@ -72,6 +72,17 @@ class Duration(msgspec.Struct, frozen=True, array_like=True, order=True):
             raise ValueError("a duration is at most 200 years")
         return total
 
+    def iso(self) -> str:
+        """Write it as ISO 8601: years and months, days, then hours, minutes and seconds."""
+        years, months = divmod(self.months, 12)
+        days, rest = divmod(self.seconds, 86400)
+        hours, rest = divmod(rest, 3600)
+        minutes, seconds = divmod(rest, 60)
+        date_part = "".join(f"{n}{u}" for n, u in ((years, "Y"), (months, "M"), (days, "D")) if n)
+        time_part = "".join(f"{n}{u}" for n, u in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
+        written = f"P{date_part}" + (f"T{time_part}" if time_part else "")
+        return written if len(written) > 1 else "PT0S"
+
     @property
     def longest(self) -> int:
         """The most seconds it can last: every month counted with 31 days."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .lint import Finding
+from .finding import Finding
 from .policy import ASSUMED_AGE
 from .values import Basis
 

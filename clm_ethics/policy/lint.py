@@ -7,9 +7,11 @@ or that collects or keeps more than anything in the policy needs (Art. 5(1)(c), 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..model.times import Duration
+from .finding import Finding
+from .journey import about_lifecycle
 from .values import ADVERTISING, Basis
 from .vocabulary import ADDRESSED, SPECIAL
 
@@ -34,24 +36,6 @@ _SELDOM_NEEDED = ("personalization", "analytics")
 """What a contract needs only where it is itself what was agreed on (EDPB Guidelines 2/2019, part 3)."""
 
 
-class Finding(NamedTuple):
-    """A place in a policy (a dotted key), what is odd there, and what to do.
-
-    *file* and *line* are known where the policy was examined as a text.
-    """
-
-    place: str
-    text: str
-    remedy: str
-    file: str = ""
-    line: int | None = None
-
-    def __str__(self) -> str:
-        line = "" if self.line is None else f":{self.line}"
-        where = f"{self.file}{line}: " if self.file else ""
-        return f"{where}{self.place}: {self.text}; {self.remedy}"
-
-
 def lint(declared: Declared) -> tuple[Finding, ...]:
     """Return the findings about *declared*, in the order of the document's sections."""
     return tuple(_findings(declared))
@@ -68,6 +52,7 @@ def _findings(declared: Declared) -> Iterator[Finding]:
         yield from _about_needs(purpose)
         yield from _about_special(purpose, declared)
         yield from _about_retention(purpose, declared)
+    yield from about_lifecycle(declared)
     for channel in declared.channels.values():
         yield from _about_channel(channel, declared)
 

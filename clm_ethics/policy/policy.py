@@ -21,6 +21,7 @@ from ..regimes import Kind as PackKind
 from .decision import FULL, Grant, Kind, Reason
 from .document import read_file, read_mapping, read_text
 from .values import Basis
+from .vocabulary import IDENTIFYING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -208,6 +209,16 @@ class Policy:
     def timed_events(self) -> frozenset[str]:
         """The events whose absence moves a stage."""
         return frozenset(move.without for move in self.lifecycle.moves if move.without)
+
+    @cached_property
+    def identifying(self) -> frozenset[str]:
+        """The fields that tell who somebody is: look-ups, addresses, and those of such a category."""
+        addresses = {channel.address for channel in self.channels.values()}
+        return frozenset(
+            name
+            for name, field in self.fields.items()
+            if field.lookup or name in addresses or field.category.startswith(IDENTIFYING)
+        )
 
     def special(self, field: str) -> bool:
         """Say whether *field* is a special category (Art. 9(1) GDPR), by its category or by descent."""

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from ..errors import shorten
-from ..lifecycle.values import Lifecycle, Move
+from ..lifecycle.values import Lifecycle, Move, Threshold
 from ..model.state import BUILT_IN
 from ..model.times import Duration
 from ..regimes import Organisation, known_region, load_packs
-from .reading import check_name, meant
+from .reading import check_name, kind_of, meant
 from .values import Basis, Cap, Channel, Controller, EventRule, Field, Keep, Purpose, Quiet
 from .vocabulary import AUDIENCES, CATEGORIES, NORMALISERS, PROCESSING, ROWS, STARTS, TYPES
 
@@ -327,12 +327,13 @@ def lifecycle(top: Table) -> Lifecycle:
 
 
 def _move(table: Table) -> Move:
-    table.only("from", "to", "on", "after", "without")
+    table.only("from", "to", "on", "after", "without", "when")
     table.need("from", "write the stages that it leaves")
     table.need("to", "write the stage that it leads to")
-    if ("on" in table.items) == ("after" in table.items):
-        key = "after" if "on" in table.items else "on"
-        raise table.error(key, "a move has either `on` or `after`", "an event, or a time")
+    kinds = [key for key in ("on", "after", "when") if key in table.items]
+    if len(kinds) != 1:
+        key = kinds[1] if kinds else "on"
+        raise table.error(key, "a move has either `on` or `after` or `when`", "an event, a time, or a value")
     if "without" in table.items and "after" not in table.items:
         raise table.error("without", "`without` belongs to `after`", "add after, or leave it out")
     sources = table.names("from", single=True)
@@ -346,7 +347,25 @@ def _move(table: Table) -> Move:
         on=table.text("on"),
         after=table.duration("after"),
         without=table.text("without"),
+        when=_threshold(table.table("when")) if "when" in table.items else None,
     )
+
+
+def _threshold(table: Table) -> Threshold:
+    table.only("field", "least", "most")
+    table.need("field", "write which number is looked at")
+    if ("least" in table.items) == ("most" in table.items):
+        raise table.error("least", "a value has either `least` or `most`", "write from where on it counts")
+    return Threshold(field=table.text("field"), least=_number(table, "least"), most=_number(table, "most"))
+
+
+def _number(table: Table, key: str) -> float | None:
+    if key not in table.items:
+        return None
+    value = table.items[key]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise table.error(key, f"it is {kind_of(value)}", "write a number")
+    return float(value)
 
 
 def _check_stage(table: Table, key: str) -> None:

@@ -18,8 +18,8 @@ try:
 except ImportError as missing:
     raise ImportError("it needs psycopg 3: pip install 'clm-ethics[postgres]'") from missing
 
-from clm_ethics.errors import StorageError
-from clm_ethics.storage import postgresql_check
+from clm_ethics.errors import StorageError, StorageUnavailable
+from clm_ethics.storage import postgresql_check, postgresql_scrub
 from clm_ethics.storage.postgresql_errors import translate
 from clm_ethics.storage.postgresql_joined import WHICH, AsyncJoinedPostgres, JoinedPostgres, not_joinable
 from clm_ethics.storage.postgresql_link import (
@@ -114,6 +114,15 @@ class PostgresStorage:
         """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*."""
         return self._run(self._setting.statements.find(token, until, after, limit))
 
+    def scrub(self) -> Sequence[str]:
+        """Remove overwritten and deleted rows (VACUUM), if this role may; writers go on meanwhile."""
+        try:
+            if not self._run(postgresql_scrub.may(self._setting)):
+                return postgresql_scrub.NOT_ALLOWED
+            return self._run(postgresql_scrub.vacuum(self._setting))
+        except StorageUnavailable as error:  # an erasure does not fail for it, and says so
+            return postgresql_scrub.failed(error)
+
     def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
         """See :class:`clm_ethics.storage.Scannable`."""
         return self._run(self._setting.statements.scan(after, limit))
@@ -204,6 +213,15 @@ class AsyncPostgresStorage:
     ) -> Sequence[tuple[int, bytes]]:
         """See :meth:`PostgresStorage.find`."""
         return await self._run(self._setting.statements.find(token, until, after, limit))
+
+    async def scrub(self) -> Sequence[str]:
+        """See :meth:`PostgresStorage.scrub`."""
+        try:
+            if not await self._run(postgresql_scrub.may(self._setting)):
+                return postgresql_scrub.NOT_ALLOWED
+            return await self._run(postgresql_scrub.vacuum(self._setting))
+        except StorageUnavailable as error:  # an erasure does not fail for it, and says so
+            return postgresql_scrub.failed(error)
 
     def joined(self, connection: object, /) -> AsyncJoinedPostgres:
         """See :class:`clm_ethics.storage.Joinable`: for an awaiting connection of psycopg 3."""

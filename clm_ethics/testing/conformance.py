@@ -63,6 +63,7 @@ from clm_ethics.testing.conformance_tools import (
     load,
     make,
     marked,
+    patient,
     story,
 )
 
@@ -91,6 +92,9 @@ IDS = [
 class StorageConformance(Groups, Keeping, Opaque, Lasting, Pages, Enrolling, Races, Checked, AgainstTheModel):
     """Every guarantee of the contract, by its number, as far as one process can see it."""
 
+    patience = 180.0
+    """How long one test may take before a call of it counts as stuck, in seconds."""
+
     @pytest.fixture
     def opens(self, connect: Callable[[], Storage | AsyncStorage]) -> Iterator[Connect]:
         """Return *connect*; what it opens is made blocking if it is asynchronous, and closed in the end."""
@@ -108,7 +112,8 @@ class StorageConformance(Groups, Keeping, Opaque, Lasting, Pages, Enrolling, Rac
                 wrapped.append(opened)
             return opened
 
-        yield opens
+        with patient(self.patience):
+            yield opens
         for each in wrapped:
             each.close()
         for running in loops:

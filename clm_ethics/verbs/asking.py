@@ -21,7 +21,7 @@ from ..policy.visible import kept_until
 from ..policy.words import reason
 from ..transparency.story import History, Line, confidential
 from .checking import check_count, check_names
-from .common import check_actor, moved, on_customer, open_entry, peek
+from .common import REF, check_actor, moved, on_customer, open_entry, peek
 from .views import View
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def read(
             queue_refusal(setting, seen.stream, "read", by, seen.decision, request.channel)
         return View(seen.decision, {}, seen.decision.withheld)
     values, withheld = _open(setting, seen)
-    yield from _fetch(setting, seen, ref, values, withheld)
+    yield from _fetch(setting, seen, seen.state.about.get(REF, ref), values, withheld)
     return View(seen.decision, values, withheld)
 
 

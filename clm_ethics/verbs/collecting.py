@@ -111,6 +111,8 @@ def may_collect(
     for name in given.names:
         if not may_derive(policy, state, purpose.name, name, at):
             raise refuse(answer, (reason("field.other_purpose", f"what `{name}` is derived from"),), verb)
+    if state.anonymous and not policy.identifying.isdisjoint(declared):
+        raise refuse(answer, (reason("visitor.identity"),), verb)
     return answer
 
 

@@ -123,7 +123,7 @@ def simulate(
         after = found[-1]
         wanted = [stream for _, stream in found if _drawn(stream, share)]
         books, broken = yield from _open_page(setting, wanted)
-        count, unopened = count + len(wanted), unopened + broken
+        count, unopened = count + len(books) + broken, unopened + broken
         for book in books:
             _ask(setting.policy, candidate, book.state, now, asked)
             if reads:
@@ -147,18 +147,18 @@ def _drawn(stream: bytes, share: float) -> bool:
 
 def _open_page(setting: Setting, wanted: list[bytes]) -> Flow[tuple[list[Book], int]]:
     """Open a page of customers; return those that open, and how many do not."""
-    try:
-        return list((yield from open_books(setting, wanted)).values()), 0
-    except UNOPENED:
-        pass
     books: list[Book] = []
     broken = 0
-    for stream in wanted:
-        try:
-            books += (yield from open_books(setting, [stream])).values()
-        except UNOPENED:
-            broken += 1
-    return books, broken
+    try:
+        books += (yield from open_books(setting, wanted)).values()
+    except UNOPENED:
+        for stream in wanted:
+            try:
+                books += (yield from open_books(setting, [stream])).values()
+            except UNOPENED:
+                broken += 1
+    # A visitor who has become a customer is that customer.
+    return [book for book in books if not book.state.joined], broken
 
 
 def _ask(old: Policy, new: Policy, state: State, now: datetime, tally: Tally) -> None:

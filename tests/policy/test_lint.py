@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from clm_ethics.policy.document import read_file, read_mapping
-from clm_ethics.policy.lint import Finding, lint
+from clm_ethics.policy.lint import lint
+
+if TYPE_CHECKING:
+    from clm_ethics.policy.finding import Finding
 
 CLEAN: dict[str, Any] = {
     "format": 1,
@@ -60,7 +63,13 @@ CLEAN: dict[str, Any] = {
             "keep": {"for": "P8Y", "from": "year_end"},
         },
     },
-    "lifecycle": {"start": "new", "moves": [{"from": ["new"], "to": "gone", "on": "left"}]},
+    "lifecycle": {
+        "start": "new",
+        "moves": [
+            {"from": ["new"], "to": "gone", "on": "left"},
+            {"from": ["gone"], "to": "new", "on": "left"},
+        ],
+    },
     "channels": {"email": {"address": "email"}},
 }
 
@@ -212,3 +221,52 @@ def test_a_compatible_purpose_without_a_common_field() -> None:
     (only,) = lint(read_mapping(document))
 
     assert "purposes.report.compatible_with" == only.place
+
+
+def journey(*moves: dict, **stages: list[str]) -> tuple:
+    """Return the findings about a lifecycle of the clean policy, with purposes for some stages only."""
+    document = deepcopy(CLEAN)
+    document["lifecycle"] = {"start": "new", "purpose": "advice", "moves": list(moves)}
+    for name, listed in stages.items():
+        document["purposes"][name]["stages"] = listed
+    return lint(read_mapping(document))
+
+
+AWAY = {"from": ["new"], "to": "gone", "after": "P90D", "without": "left"}
+BACK = {"from": ["gone"], "to": "new", "on": "left"}
+
+
+def test_a_stage_without_a_way_out_is_a_dead_end() -> None:
+    """Who comes back from it would stay in it."""
+    assert () == journey(AWAY, BACK)
+    (only,) = journey(AWAY)
+    assert "lifecycle.moves" == only.place
+    assert "nothing leads out of `gone`" in only.text
+
+
+def test_a_move_that_another_always_forestalls_never_happens() -> None:
+    """Of two times without the same event the shorter one wins; times of their own kind do not compare."""
+    later = AWAY | {"to": "lost", "after": "P180D"}
+    home = {"from": ["lost"], "to": "new", "on": "left"}
+    (only,) = journey(AWAY, BACK, later, home)
+    assert "lifecycle.moves[2]" == only.place
+    assert "`gone` comes first (P90D without left)" in only.text
+    del later["without"]
+    assert () == journey(AWAY, BACK, later, home)
+
+
+def test_a_timed_move_from_a_stage_that_its_purpose_is_not_for_never_happens() -> None:
+    """Its permission is judged with the stage before the move."""
+    assert [] == [each.text for each in journey(AWAY, BACK, advice=["new", "gone"])]
+    (only,) = journey(AWAY, BACK, advice=["gone"])[:1]
+    assert "lifecycle.moves[0]" == only.place
+    assert "is not for that stage" in only.text
+
+
+def test_a_stage_that_widens_data_use_for_who_turns_away() -> None:
+    """Reached by absence it must not let a purpose see more; reached by an event it may."""
+    (only,) = journey(AWAY, BACK, account=["gone"])
+    assert "lifecycle.moves[0].to" == only.place
+    assert "looked at more closely" in only.text
+    assert () == journey(AWAY, BACK, account=["gone", "new"])
+    assert () == journey({"from": ["new"], "to": "gone", "on": "left"}, BACK, account=["gone"])
