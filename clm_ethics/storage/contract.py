@@ -28,8 +28,9 @@ names that it needs are in :mod:`clm_ethics.storage`. The guarantees, each of wh
     unchanged while somebody pages is returned; one that lost it meanwhile may be.
 12. **Checked.** Two writes for one stream in a call, entries that are not consecutive or do
     not end at ``head.length``, anything over a limit: ``ValueError``, before anything is
-    touched; :func:`check_writes`, :func:`check_token` and :func:`check_page` see to it.
-    (Continuity with the *stored* head is the caller's duty. An adapter may check it, after
+    touched. So is a question that names no possible stream or token, or asks for less than
+    one entry or mark. :func:`check_writes`, :func:`check_token` and :func:`check_page` see to
+    it. (Continuity with the *stored* head is the caller's duty. An adapter may check it, after
     the version, with a ``ValueError`` that undoes the call.)
 13. **Contained.** Only ``StorageUnavailable``, ``StorageCorrupt`` and ``ValueError`` get out.
     ``StorageUnavailable.written`` is honest, and speaks for the whole call: ``False`` nothing
