@@ -25,7 +25,8 @@ names that it needs are in :mod:`clm_ethics.storage`. The guarantees, each of wh
 10. **Deleting.** ``head = None`` deletes a stream of length 0; no later call returns it.
 11. **Marks.** ``find`` returns ``(at, stream)`` of heads that carry the token with
     ``at <= until``, in that order, strictly after ``after``. A stream that carries the mark
-    unchanged while somebody pages is returned; one that lost it meanwhile may be.
+    unchanged while somebody pages is returned; one that lost it meanwhile may be. ``until``
+    is any integer.
 12. **Checked.** Two writes for one stream in a call, entries that are not consecutive or do
     not end at ``head.length``, anything over a limit: ``ValueError``, before anything is
     touched. So is a question that names no possible stream or token, or asks for less than
