@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from . import explain, tour, verify
+from . import ethics, explain, tour, verify
 from .output import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = {"tour": tour, "explain": explain, "verify": verify}
+COMMANDS = {"tour": tour, "explain": explain, "ethics": ethics, "verify": verify}
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from .findings import Finding
 from .offers import Level, Offer
 from .prompts import Prompt, judge_prompt
 from .release import Made, still
+from .review import review
 from .reviews import Served, parity, proxies
 from .rule import Kind, Rule, rule
 from .rules import AIM_RULES, RULES
@@ -49,6 +50,7 @@ __all__ = [
     "parity",
     "pick",
     "proxies",
+    "review",
     "rule",
     "still",
 ]

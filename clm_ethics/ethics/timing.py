@@ -168,7 +168,7 @@ def quiet(facts: Facts) -> Wait | None:
     first = _quiet_in(windows, zones, facts.at)
     if first is None:
         return None
-    why = next(said for window, said in hours if _within(window, _minute(first, facts.at)))
+    why = next(said for window, said in hours if within(window, _minute(first, facts.at)))
     return Wait(why, _loud_again(windows, zones, facts.at))
 
 
@@ -223,7 +223,7 @@ def _minute(zone: ZoneInfo, at: datetime) -> int:
     return clock.hour * 60 + clock.minute
 
 
-def _within(window: Quiet, minute: int) -> bool:
+def within(window: Quiet, minute: int) -> bool:
     """Say whether *minute* of the day lies in the window; its end does not, and it may span midnight."""
     if window.start < window.end:
         return window.start <= minute < window.end
@@ -234,7 +234,7 @@ def _quiet_in(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime) -
     """Return the first zone in which it is quiet at *at*."""
     for zone in zones:
         minute = _minute(zone, at)
-        if any(_within(window, minute) for window in windows):
+        if any(within(window, minute) for window in windows):
             return zone
     return None
 
@@ -250,7 +250,7 @@ def _loud_again(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime)
         if zone is None:
             return when
         minute = _minute(zone, when)
-        left = min((each.end - minute) % _DAY for each in windows if _within(each, minute))
+        left = min((each.end - minute) % _DAY for each in windows if within(each, minute))
         end = when + max(left, 1) * _MINUTE
         # Where clocks change in between, the end comes earlier or later: then each minute is looked at.
         steady = end.astimezone(zone).utcoffset() == when.astimezone(zone).utcoffset()
