@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .flows import Pending
 from .flows.colours import awaiting_one, blocking_one
-from .verbs import asking, choosing, consenting, erasing, prompting, telling
+from .verbs import asking, choosing, consenting, erasing, informing, prompting, staging, telling, visiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -176,6 +176,9 @@ class Customer(_Handle):
     put = blocking_one(telling.put)
     record = blocking_one(telling.record)
     correct = blocking_one(telling.correct)
+    inform = blocking_one(informing.inform)
+    identify = blocking_one(visiting.identify)
+    unidentify = blocking_one(visiting.unidentify)
     grant = blocking_one(consenting.grant)
     refuse = blocking_one(consenting.refuse)
     withdraw = blocking_one(consenting.withdraw)
@@ -187,6 +190,7 @@ class Customer(_Handle):
     ask = blocking_one(prompting.ask)
     read = blocking_one(asking.read)
     history = blocking_one(asking.history)
+    stage = blocking_one(staging.stage)
     plan_erase = blocking_one(erasing.plan_erase)
     erase = blocking_one(erasing.erase)
 
@@ -210,6 +214,9 @@ class AsyncCustomer(_Handle):
     put = awaiting_one(telling.put)
     record = awaiting_one(telling.record)
     correct = awaiting_one(telling.correct)
+    inform = awaiting_one(informing.inform)
+    identify = awaiting_one(visiting.identify)
+    unidentify = awaiting_one(visiting.unidentify)
     grant = awaiting_one(consenting.grant)
     refuse = awaiting_one(consenting.refuse)
     withdraw = awaiting_one(consenting.withdraw)
@@ -221,6 +228,7 @@ class AsyncCustomer(_Handle):
     ask = awaiting_one(prompting.ask)
     read = awaiting_one(asking.read)
     history = awaiting_one(asking.history)
+    stage = awaiting_one(staging.stage)
     plan_erase = awaiting_one(erasing.plan_erase)
     erase = awaiting_one(erasing.erase)
 

@@ -19,6 +19,7 @@ from .errors import UsageError
 from .flows import Awaiting, Blocking, Flow, Pending, Setting
 from .flows.colours import awaiting, blocking
 from .flows.lasting import Connection, Timer
+from .joined import AsyncJoined, Joined
 from .model.times import aware
 from .policy import Policy
 from .storage.contract import Closable, Scrubbable
@@ -29,13 +30,19 @@ from .verbs import (
     common,
     enrolling,
     finding,
+    importing,
     informing,
     ledgering,
     opening,
+    planning,
     proving,
+    renewing,
     restoring,
     sealing,
+    shadowing,
+    simulating,
     sweeping,
+    visiting,
 )
 
 if TYPE_CHECKING:
@@ -49,11 +56,14 @@ if TYPE_CHECKING:
         Mapping,
         Sequence,
     )
+    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
 
     from .ethics import Offer, Rule
+    from .policy.diff import Diff
     from .storage.contract import AsyncStorage, Storage
+    from .transparency.comparing import Shadow
     from .vault.keys import Keys
     from .verbs.sources import Source
 
@@ -261,6 +271,14 @@ class Steward:
         copy._timer, copy._is_copy = self._timer, True
         return copy
 
+    def joined(self, connection: object) -> Joined:
+        """Put commands into the host's own open transaction on the same database; see :mod:`.joined`.
+
+        Args:
+            connection: of sqlite3, psycopg, or a ``Connection`` or ``Session`` of SQLAlchemy.
+        """
+        return Joined(self._setting, self._driver, connection)
+
     def enroll(
         self,
         ref: str,
@@ -278,6 +296,10 @@ class Steward:
             self._setting, ref, values, purpose=purpose, by=by, shown=shown, at=at, key=key, again=again
         )
         return self.customer(self._run(flow))
+
+    def visitor(self, *, by: str | None = None) -> Customer:
+        """Make a stream for an anonymous visitor; see ``verbs.visiting.visitor``."""
+        return self.customer(self._run(visiting.visitor(self._setting, by=by)))
 
     def find(self, field: str, value: str, *, purpose: str, by: str | None = None) -> tuple[Customer, ...]:
         """Return the customers whose look-up *field* is *value*; see ``verbs.finding.find``."""
@@ -310,11 +332,24 @@ class Steward:
         return (self.customer(ref) for page in steps for ref in page)
 
     preflight = blocking(campaigning.preflight)
+    enroll_many = blocking(importing.enroll_many)
     notice = blocking(informing.notice)
     seal = blocking(sealing.seal)
     prove = blocking(proving.prove)
     sweep = blocking(sweeping.sweep)
+    due_consents = blocking(renewing.due_consents)
+    plan_sweep = blocking(planning.plan_sweep)
     after_restore = blocking(restoring.after_restore)
+    simulate = blocking(simulating.simulate)
+    least_data = blocking(simulating.least_data)
+
+    def diff(self, candidate: Policy) -> Diff:
+        """Return what changes under *candidate*; see ``policy.diff``."""
+        return shadowing.changes(self._setting, candidate)
+
+    def shadow(self, candidate: Policy, *, k: int = shadowing.FLOOR) -> AbstractContextManager[Shadow]:
+        """Ask *candidate* the same questions in the with block; see ``transparency.comparing.Shadow``."""
+        return shadowing.shadow(self._setting, candidate, k)
 
 
 class AsyncSteward:
@@ -443,6 +478,10 @@ class AsyncSteward:
         copy._connection, copy._is_copy = self._connection, True
         return copy
 
+    def joined(self, connection: object) -> AsyncJoined:
+        """Put commands into the host's own open transaction (``async with``); see :meth:`Steward.joined`."""
+        return AsyncJoined(self._setting, self._connection.driver, connection)
+
     def enroll(
         self,
         ref: str,
@@ -464,6 +503,14 @@ class AsyncSteward:
             return self.customer(await self._run(flow))
 
         return Pending(run, "enroll")
+
+    def visitor(self, *, by: str | None = None) -> Pending[AsyncCustomer]:
+        """Make a stream for an anonymous visitor; see ``verbs.visiting.visitor``."""
+
+        async def run() -> AsyncCustomer:
+            return self.customer(await self._run(visiting.visitor(self._setting, by=by)))
+
+        return Pending(run, "visitor")
 
     def find(
         self, field: str, value: str, *, purpose: str, by: str | None = None
@@ -508,11 +555,24 @@ class AsyncSteward:
                 yield self.customer(ref)
 
     preflight = awaiting(campaigning.preflight)
+    enroll_many = awaiting(importing.enroll_many)
     notice = awaiting(informing.notice)
     seal = awaiting(sealing.seal)
     prove = awaiting(proving.prove)
     sweep = awaiting(sweeping.sweep)
+    due_consents = awaiting(renewing.due_consents)
+    plan_sweep = awaiting(planning.plan_sweep)
     after_restore = awaiting(restoring.after_restore)
+    simulate = awaiting(simulating.simulate)
+    least_data = awaiting(simulating.least_data)
+
+    def diff(self, candidate: Policy) -> Diff:
+        """Return what changes under *candidate*; see ``policy.diff``."""
+        return shadowing.changes(self._setting, candidate)
+
+    def shadow(self, candidate: Policy, *, k: int = shadowing.FLOOR) -> AbstractContextManager[Shadow]:
+        """Ask *candidate* the same questions in the with block; see ``transparency.comparing.Shadow``."""
+        return shadowing.shadow(self._setting, candidate, k)
 
 
 async def _connect(

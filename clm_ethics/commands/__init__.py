@@ -10,13 +10,21 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from . import ethics, explain, tour, verify
+from . import ethics, explain, lifecycle, policy, storage, tour, verify
 from .output import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = {"tour": tour, "explain": explain, "ethics": ethics, "verify": verify}
+COMMANDS = {
+    "tour": tour,
+    "explain": explain,
+    "ethics": ethics,
+    "verify": verify,
+    "policy": policy,
+    "lifecycle": lifecycle,
+    "storage": storage,
+}
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -5,7 +5,7 @@ from .drivers import Awaiting, Blocking
 from .effects import DATA, KEYS, Flow
 from .pending import Pending
 from .setting import Setting
-from .settle import Job, act, look, open_books, settle
+from .settle import Job, act, batches, look, open_books, settle
 
 __all__ = [
     "DATA",
@@ -21,6 +21,7 @@ __all__ = [
     "Value",
     "Written",
     "act",
+    "batches",
     "look",
     "open_books",
     "settle",

@@ -17,7 +17,7 @@ from . import effects, streams
 from .book import Book, open_book, sealed_under
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..storage.contract import Head
     from .effects import Flow
@@ -180,7 +180,7 @@ def _attempt(setting: Setting, work: Work) -> Flow[None]:
         write = _run(setting, books[stream], work)
         if write is not None:
             writes[stream] = write
-    for batch in _batches(writes):
+    for batch in batches(writes):
         yield from _commit(batch, writes, work)
 
 
@@ -301,7 +301,7 @@ def _unknown(error: BaseException) -> StorageUnavailable:
     )
 
 
-def _batches(writes: dict[bytes, Write]) -> list[list[bytes]]:
+def batches(writes: Mapping[bytes, Write]) -> list[list[bytes]]:
     """Split the writes so that no call is over the contract's limits."""
     batches: list[list[bytes]] = [[]]
     size = 0
@@ -392,4 +392,4 @@ def _unwrap(setting: Setting, stream: bytes, name: bytes, key_head: Head) -> Cac
     return setting.remember(name, sealer, floor)
 
 
-__all__ = ["Book", "Job", "act", "codec", "look", "open_books", "settle"]
+__all__ = ["Book", "Job", "act", "batches", "codec", "look", "open_books", "settle"]

@@ -71,6 +71,8 @@ def next_sweep(policy: Policy, state: State) -> datetime | None:
             # What is learnt late may be older than what was learnt before it.
             when = needed_until(policy, state, field, min(run.first for run in runs))
             coming.append(None if when == NEVER else when)
+    if state.owed is not None and state.erased is None:
+        coming.append(state.owed.due)
     if state.audit_since is not None:
         coming.append(policy.declared.audit_keep.after(state.audit_since))
     return min((each for each in coming if each is not None), default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -36,8 +36,8 @@ def course(
             break
         if coming[0] > at or len(moves) == MOST_MOVES or not permitted(stage, coming[0]):
             return tuple(moves), coming[0]
-        since, stage = coming
-        moves.append(Moved(stage=stage, at=since))
+        since, stage, why = coming
+        moves.append(Moved(stage=stage, at=since, why=why))
     return tuple(moves), None
 
 
@@ -57,14 +57,23 @@ def on_event(lifecycle: Lifecycle, stage: str, event: str, at: datetime) -> Move
     return None
 
 
-def _earliest(lifecycle: Lifecycle, state: State, stage: str, since: datetime) -> tuple[datetime, str] | None:
-    first: tuple[datetime, str] | None = None
+def _earliest(
+    lifecycle: Lifecycle, state: State, stage: str, since: datetime
+) -> tuple[datetime, str, str] | None:
+    return earliest(lifecycle, state.happened, stage, since)
+
+
+def earliest(
+    lifecycle: Lifecycle, happened: Mapping[str, datetime], stage: str, since: datetime
+) -> tuple[datetime, str, str] | None:
+    """Return the next timed move from *stage*: when it comes due, where it leads, and why."""
+    first: tuple[datetime, str, str] | None = None
     for move in lifecycle.moves:
         if move.after is None or stage not in move.sources:
             continue
         # "P180D without an order" counts from the last order; who never ordered, from the stage.
         # A move is never due before the stage it leaves began.
-        last = state.happened.get(move.without, since) if move.without else since
-        coming = (max(move.after.after(last), since), move.to)
+        last = happened.get(move.without, since) if move.without else since
+        coming = (max(move.after.after(last), since), move.to, move.why)
         first = coming if first is None else min(coming, first)
     return first

@@ -24,6 +24,7 @@ from .events import (
     Event,
     Forgotten,
     Granted,
+    Informed,
     Moved,
     Objected,
     Put,
@@ -40,7 +41,7 @@ from .events import (
     Withdrawn,
 )
 from .fold import apply, fold
-from .state import Clause, Consent, Contact, Contract, Objection, Restriction, Run, State, Status
+from .state import Clause, Consent, Contact, Contract, Objection, Owed, Restriction, Run, State, Status
 from .times import Duration
 
 __all__ = [
@@ -61,9 +62,11 @@ __all__ = [
     "Event",
     "Forgotten",
     "Granted",
+    "Informed",
     "Moved",
     "Objected",
     "Objection",
+    "Owed",
     "Put",
     "Read",
     "Recorded",

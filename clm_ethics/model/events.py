@@ -15,7 +15,7 @@ from datetime import datetime
 
 import msgspec
 
-from .state import Clause
+from .state import Clause, Contact
 
 _BORDER = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -56,10 +56,19 @@ class Removed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Moved(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A change of lifecycle stage, at the instant when it was due (UTC)."""
+    """A change of lifecycle stage, at the instant when it was due (UTC).
+
+    Attributes:
+        why: what moved it: an event, a time without one, or a value.
+        by: the actor of that event; empty for time.
+        anew: what was derived from this instant on is replaced: something was learnt late.
+    """
 
     stage: str
     at: datetime
+    why: str = ""
+    by: str = ""
+    anew: bool = False
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag=tag_of):
@@ -83,9 +92,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 
 
 class Telling(Event, frozen=True, kw_only=True):
-    """An event that may bring values, open and close contracts, and mute."""
+    """An event that may bring values, open and close contracts, and mute.
+
+    *source*: where the values came from, if not from the customer (Art. 14(2)(f) GDPR).
+    *steps*: names by which the lifecycle's moves look at it: an event, or a value that was reached.
+    """
 
     purpose: str = ""
+    source: str = ""
     shown: str = ""
     informed: tuple[str, ...] = ()
     collected: tuple[Collected, ...] = ()
@@ -94,6 +108,7 @@ class Telling(Event, frozen=True, kw_only=True):
     opened: dict[str, bytes] = {}
     closed: dict[str, tuple[bytes, ...]] = {}
     muted: dict[str, datetime] = {}
+    steps: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Name the fields it brought, and no value."""
@@ -102,9 +117,10 @@ class Telling(Event, frozen=True, kw_only=True):
 
 
 class Enrolled(Telling, frozen=True, kw_only=True):
-    """The customer's first entry."""
+    """The customer's first entry; an *anonymous* visitor's too."""
 
     again: bool = False
+    anonymous: bool = False
 
 
 class Put(Telling, frozen=True, kw_only=True):
@@ -121,8 +137,15 @@ class Recorded(Telling, frozen=True, kw_only=True):
     event: str
 
 
+class Informed(Event, frozen=True, kw_only=True):
+    """The customer was told, with the notice *shown*, of the purposes *informed* (Art. 13, 14 GDPR)."""
+
+    shown: str = ""
+    informed: tuple[str, ...] = ()
+
+
 class Granted(Event, frozen=True, kw_only=True):
-    """A yes to a purpose's clause."""
+    """A yes to a purpose's clause; *visit*: the visitor's stream in which it was given."""
 
     purpose: str
     clause: Clause | None = None
@@ -133,6 +156,7 @@ class Granted(Event, frozen=True, kw_only=True):
     channels: tuple[str, ...] = ()
     given_by: str = "subject"
     evidence: str = ""
+    visit: bytes = b""
 
 
 class Refused(Event, frozen=True, kw_only=True):
@@ -153,6 +177,38 @@ class Objected(Event, frozen=True, kw_only=True):
     purpose: str
     marketing: bool = False
     ground: str = ""
+
+
+class Identified(Event, frozen=True, kw_only=True):
+    """In a visitor's stream: who the visitor is.
+
+    Attributes:
+        into: the customer's stream.
+        done: the customer's stream has every no of the visitor's, and answers from here on.
+    """
+
+    into: bytes
+    done: bool = False
+
+
+class Merged(Event, frozen=True, kw_only=True):
+    """In a customer's stream: the visitor of stream *visit*, whose name has the digest *name*, is they.
+
+    What else carries over narrows too: *muted*, and until when the visitor is a *minor_until* (UTC).
+    """
+
+    visit: bytes
+    name: bytes = b""
+    muted: dict[str, datetime] = {}
+    minor_until: datetime | None = None
+    contacts: tuple[Contact, ...] = ()
+
+
+class Parted(Event, frozen=True, kw_only=True):
+    """The visitor of stream *visit* and the customer turned out to be two people; in both streams."""
+
+    visit: bytes
+    name: bytes = b""
 
 
 class SignalReceived(Event, frozen=True, kw_only=True):
@@ -303,10 +359,14 @@ AnyEvent = (
     | Put
     | Corrected
     | Recorded
+    | Informed
     | Granted
     | Refused
     | Withdrawn
     | Objected
+    | Identified
+    | Merged
+    | Parted
     | SignalReceived
     | Restricted
     | RestrictionLifted

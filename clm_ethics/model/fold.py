@@ -8,8 +8,21 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from . import events as e
-from .state import BUILT_IN, Consent, Contact, Contract, Objection, Restriction, Run, State, Status
-from .times import NEVER, birthday, parse_born
+from .state import (
+    BUILT_IN,
+    Consent,
+    Contact,
+    Contract,
+    Objection,
+    Owed,
+    Restriction,
+    Run,
+    State,
+    Status,
+    Stay,
+    Step,
+)
+from .times import NEVER, Duration, birthday, parse_born
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +36,14 @@ PROMPTS_KEPT = 3
 """How many prompts for consent a customer's state remembers per purpose."""
 RUNS_KEPT = 16
 """Most runs of one list; beyond it the two oldest merge, towards the protective side."""
+NOTICE_WITHIN = Duration(months=1)
+"""By when who did not give the data themselves has to be told (Art. 14(3)(a) GDPR)."""
+COURSE_KEPT = 16
+"""How many stays in a stage a customer's state remembers; the ledger has them all."""
+STEPS_KEPT = 16
+"""How many steps it remembers: what is learnt later than so many newer ones moves no stage."""
+VISIT = 8
+"""Bytes by which a customer knows a visit of theirs."""
 ADULT = 18
 """The age of majority (UN CRC Art. 1, and every pack shipped)."""
 
@@ -41,13 +62,48 @@ def apply(state: State, event: e.Event) -> State:
     changes = _effects(event, state, index)
     changes["length"] = index
     changes["at"] = event.at if state.at is None else max(event.at, state.at)
-    if event.moves:
-        changes["stage"] = event.moves[-1].stage
-        changes["stage_since"] = event.moves[-1].at
+    if event.moves or (isinstance(event, e.Telling) and event.steps):
+        changes |= _move(state, event)
     if event.key:
         kept = state.keys[-(KEYS_KEPT - 1) * KEY_RECORD :]
         changes["keys"] = kept + event.key + index.to_bytes(4, "big")
     return replace(state, **changes)
+
+
+def _move(state: State, event: e.Event) -> dict[str, Any]:
+    """Go on with the course of stages, and keep what it came from: of either the latest few."""
+    course, steps = list(state.course), list(state.steps)
+    if event.moves:
+        first = event.moves[0]
+        if first.anew:
+            course = [stay for stay in course if stay.since < first.at]
+        course += [Stay(stage=each.stage, since=each.at, why=each.why, by=each.by) for each in event.moves]
+    if isinstance(event, e.Telling) and event.steps:
+        when = event.happened or event.at
+        steps = sorted([*steps, *(Step(when, name, event.by) for name in event.steps)], key=step_order)
+    settled, lasts = state.settled, state.lasts
+    floor = [stay.since for stay in course[-COURSE_KEPT:][:1] if len(course) > COURSE_KEPT]
+    floor += [step.at for step in steps[: -STEPS_KEPT or None][-1:] if len(steps) > STEPS_KEPT]
+    if floor:
+        settled = max([*floor, *([] if settled is None else [settled])])
+        old = [step for step in steps if step.at <= settled]
+        lasts = lasts | {step.name: step.at for step in old}
+        steps = steps[len(old) :]
+        course = course[-COURSE_KEPT:]
+    changes: dict[str, Any] = {
+        "course": tuple(course),
+        "steps": tuple(steps),
+        "settled": settled,
+        "lasts": lasts,
+    }
+    if course:
+        changes |= {"stage": course[-1].stage, "stage_since": course[-1].since}
+    return changes
+
+
+def step_order(step: Step) -> tuple[datetime, str]:
+    """Return where a step stands: by time, and of two at once by name."""
+    return step.at, step.name
 
 
 @singledispatch
@@ -70,13 +126,31 @@ def _(event: e.Telling, state: State, index: int) -> dict[str, Any]:
     if event.muted:
         longest = {name: max(until, state.mutes.get(name, until)) for name, until in event.muted.items()}
         changes["mutes"] = state.mutes | longest
+    if event.source:
+        changes["owed"] = _owe(state, event, index)
+    return changes
+
+
+def _owe(state: State, event: e.Telling, index: int) -> Owed:
+    """Start the clock of Art. 14(3) GDPR; of two clocks the earlier counts."""
+    obtained = event.happened or event.at
+    new = Owed(index=index, at=obtained, due=NOTICE_WITHIN.after(obtained), source=event.source)
+    return new if state.owed is None or new.due < state.owed.due else state.owed
+
+
+@_effects.register
+def _(event: e.Informed, state: State, index: int) -> dict[str, Any]:
+    changes: dict[str, Any] = {} if state.owed is None else {"owed": None}
+    if event.informed:
+        changes["informed"] = dict.fromkeys(event.informed, index) | state.informed
     return changes
 
 
 @_effects.register
 def _(event: e.Enrolled, state: State, index: int) -> dict[str, Any]:
     told = _effects.dispatch(e.Telling)(event, state, index)
-    return told | {"known": True, "enrolled": event.happened or event.at}
+    known = {"known": True, "enrolled": event.happened or event.at}
+    return told | known | ({"anonymous": True} if event.anonymous else {})
 
 
 @_effects.register
@@ -138,6 +212,35 @@ def _(event: e.Objected, state: State, index: int) -> dict[str, Any]:
 
 
 @_effects.register
+def _(event: e.Identified, state: State, index: int) -> dict[str, Any]:
+    return {"into": event.into, "joined": event.done}
+
+
+@_effects.register
+def _(event: e.Merged, state: State, index: int) -> dict[str, Any]:
+    changes: dict[str, Any] = {"visits": _without(state.visits, event.name) + event.name}
+    if event.muted:
+        longest = {name: max(until, state.mutes.get(name, until)) for name, until in event.muted.items()}
+        changes["mutes"] = state.mutes | longest
+    if event.contacts:  # they count against the caps, and nobody can take them back
+        changes["contacts"] = tuple(sorted((*state.contacts, *event.contacts), key=lambda each: each.at))
+    if event.minor_until is not None:
+        known = state.minor_until
+        changes["minor_until"] = event.minor_until if known is None else max(event.minor_until, known)
+    return changes
+
+
+@_effects.register
+def _(event: e.Parted, state: State, index: int) -> dict[str, Any]:
+    return {"into": b"", "joined": False, "visits": _without(state.visits, event.name)}
+
+
+def _without(visits: bytes, name: bytes) -> bytes:
+    names = [visits[start : start + VISIT] for start in range(0, len(visits), VISIT)]
+    return b"".join(each for each in names if each != name)
+
+
+@_effects.register
 def _(event: e.SignalReceived, state: State, index: int) -> dict[str, Any]:
     signals = {name: at for name, at in state.signals.items() if name != event.signal}
     return {"signals": signals if event.cleared else signals | {event.signal: event.at}}
@@ -171,7 +274,9 @@ def _(event: e.Chosen, state: State, index: int) -> dict[str, Any]:
     contacts = tuple(each for each in state.contacts if _counts_still(each, event))
     if event.counts:
         contacts += (Contact(index=index, at=event.at, channel=event.channel, pressed=event.pressed),)
-    asked = {} if state.audit_since is not None else {"audit_since": event.at}
+    asked: dict[str, Any] = {} if state.audit_since is not None else {"audit_since": event.at}
+    if state.owed is not None and event.counts:  # told at the latest with the first contact: Art. 14(3)(b)
+        asked["owed"] = replace(state.owed, due=min(state.owed.due, event.at))
     return {"contacts": contacts, **asked}
 
 

@@ -166,6 +166,39 @@ class Contact(msgspec.Struct, frozen=True, array_like=True):
     pressed: bool = False
 
 
+class Owed(msgspec.Struct, frozen=True, array_like=True):
+    """A notice that is still owed: data came from somebody else than the customer (Art. 14(3) GDPR).
+
+    Attributes:
+        index: the entry that brought the data.
+        at: when it was obtained (UTC).
+        due: by when the customer has to be told: within a month, or with the first contact (UTC).
+        source: where it came from, in the host's words.
+    """
+
+    index: int
+    at: datetime
+    due: datetime
+    source: str
+
+
+class Stay(msgspec.Struct, frozen=True, array_like=True):
+    """A time in one lifecycle stage: since when (UTC), what moved it there, and whose doing that was."""
+
+    stage: str
+    since: datetime
+    why: str = ""
+    by: str = ""
+
+
+class Step(msgspec.Struct, frozen=True, array_like=True):
+    """Something that a move of the lifecycle looks at: when it happened (UTC), its name, the actor."""
+
+    at: datetime
+    name: str
+    by: str = ""
+
+
 class Run(msgspec.Struct, frozen=True, array_like=True):
     """Where a value, or a run of a list's items, came from.
 
@@ -196,6 +229,10 @@ class State(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """Everything that a decision needs to know of a customer. Build one with ``fold``.
 
     ``known`` is false for somebody nobody has enrolled; every question about them is denied.
+    A visitor is ``anonymous``, and, once somebody knows who it is, goes ``into`` a customer's stream;
+    when they have ``joined``, only that stream answers. A customer knows their ``visits`` by digests.
+    ``course`` and ``steps`` are the latest stays in a stage and what brought them; up to ``settled``
+    nothing that is learnt late changes them, and ``lasts`` says what had happened last by then.
     """
 
     known: bool = False
@@ -224,6 +261,15 @@ class State(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     audit_since: datetime | None = None
     restored: bool = False
     asked: dict[str, tuple[datetime, ...]] = {}
+    owed: Owed | None = None
+    anonymous: bool = False
+    into: bytes = b""
+    joined: bool = False
+    visits: bytes = b""
+    course: tuple[Stay, ...] = ()
+    steps: tuple[Step, ...] = ()
+    settled: datetime | None = None
+    lasts: dict[str, datetime] = {}
 
     def __repr__(self) -> str:
         """Show the shape only: a state is personal data."""

@@ -72,10 +72,31 @@ class Duration(msgspec.Struct, frozen=True, array_like=True, order=True):
             raise ValueError("a duration is at most 200 years")
         return total
 
+    def iso(self) -> str:
+        """Write it as ISO 8601: years and months, days, then hours, minutes and seconds."""
+        years, months = divmod(self.months, 12)
+        days, rest = divmod(self.seconds, 86400)
+        hours, rest = divmod(rest, 3600)
+        minutes, seconds = divmod(rest, 60)
+        date_part = "".join(f"{n}{u}" for n, u in ((years, "Y"), (months, "M"), (days, "D")) if n)
+        time_part = "".join(f"{n}{u}" for n, u in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
+        written = f"P{date_part}" + (f"T{time_part}" if time_part else "")
+        return written if len(written) > 1 else "PT0S"
+
     @property
     def longest(self) -> int:
         """The most seconds it can last: every month counted with 31 days."""
         return self.months * 31 * 86400 + self.seconds
+
+    def __str__(self) -> str:
+        """Write it as ISO 8601, such as ``P3Y``; :meth:`parse` reads an equal one."""
+        years, months = divmod(self.months, 12)
+        days, rest = divmod(self.seconds, 86400)
+        date = [f"{count}{unit}" for count, unit in ((years, "Y"), (months, "M"), (days, "D")) if count]
+        minutes, seconds = divmod(rest, 60)
+        hours, minutes = divmod(minutes, 60)
+        time = [f"{count}{unit}" for count, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if count]
+        return "P" + "".join(date) + ("T" + "".join(time) if time else "" if date else "T0S")
 
     def outlasts(self, other: Duration) -> bool:
         """Say whether it is at least as long as *other*, from wherever both begin."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .reading import Source, Table
-    from .values import Declared, EventRule, Field, Lifecycle, Purpose
+    from .values import Declared, EventRule, Field, Lifecycle, Move, Purpose
 
 _COARSE = {
     "year": re.compile("year"),
@@ -34,7 +34,14 @@ _COARSE_FOR = {
     "integer": ("bucket:N",),
     "number": ("bucket:N",),
 }
-_NO_CONTRACT = ("direct_marketing", "targeted_ads")
+_NEVER_NEEDED = ("direct_marketing", "targeted_ads")
+_NEEDS = {
+    # EDPB Guidelines 2/2019: advertising is not necessary to perform a contract.
+    Basis.CONTRACT: ("a contract", "EDPB 2/2019"),
+    # Art. 21(2)-(3) GDPR: an objection ends it, which no law and no danger to life would allow.
+    Basis.LEGAL_OBLIGATION: ("a legal obligation", "Art. 6(1)(c), 21(3) GDPR"),
+    Basis.VITAL_INTEREST: ("a vital interest", "Art. 6(1)(d), 21(3) GDPR"),
+}
 
 
 def check(declared: Declared, top: Table) -> None:
@@ -126,11 +133,11 @@ def _check_bases(purpose: Purpose, declared: Declared, source: Source) -> None:
     if Basis.SOFT_OPT_IN in bases and not purpose.marketing:
         remedy = "it covers direct marketing only (Art. 13(2) ePrivacy Directive)"
         source.note((*path, "basis"), "soft opt-in without direct marketing", remedy)
-    for word in _NO_CONTRACT:
-        if Basis.CONTRACT in bases and word in purpose.processing:
-            # EDPB Guidelines 2/2019: advertising is not necessary to perform a contract.
-            remedy = "a contract does not need it: write consent, in a purpose of its own (EDPB 2/2019)"
-            source.note((*path, "basis"), f"{word} under a contract", remedy)
+    for basis, (need, cite) in _NEEDS.items():
+        for word in _NEVER_NEEDED:
+            if basis in bases and word in purpose.processing:
+                remedy = f"{need} does not need it: write consent, in a purpose of its own ({cite})"
+                source.note((*path, "basis"), f"{word} under {need}", remedy)
 
 
 def _check_fields(purpose: Purpose, declared: Declared, source: Source) -> None:
@@ -206,16 +213,39 @@ def _check_lifecycle(declared: Declared, source: Source) -> None:
         what = f"no purpose `{shorten(lifecycle.purpose)}`"
         remedy = nearest("purpose", lifecycle.purpose, declared.purposes)
         source.note(("lifecycle", "purpose"), what, remedy)
-    if not lifecycle.purpose and any(move.after for move in lifecycle.moves):
-        remedy = "timed moves look at behaviour: write the purpose that they serve"
+    if not lifecycle.purpose and any(move.after or move.when for move in lifecycle.moves):
+        remedy = "timed moves and values look at behaviour: write the purpose that they serve"
         source.note(("lifecycle", "purpose"), "the key `purpose` is missing", remedy)
     for index, move in enumerate(lifecycle.moves):
         for key, name in (("on", move.on), ("without", move.without)):
             if name and name not in declared.events:
                 path = ("lifecycle", "moves", index, key)
                 source.note(path, f"no event `{shorten(name)}`", nearest("event", name, declared.events))
+        _check_threshold(index, move, declared, source)
     _check_clashes(lifecycle, source)
     _check_reach(lifecycle, source)
+
+
+def _check_threshold(index: int, move: Move, declared: Declared, source: Source) -> None:
+    """A value moves a stage only if it is a number that somebody puts and that the purpose may see."""
+    if move.when is None:
+        return
+    path, name = ("lifecycle", "moves", index, "when"), move.when.field
+    field = declared.fields.get(name)
+    numbers = [each.name for each in declared.fields.values() if each.type in ("integer", "number")]
+    purpose = declared.purposes.get(declared.lifecycle.purpose)
+    if field is None:
+        source.note((*path, "field"), f"no field `{shorten(name)}`", nearest("field", name, numbers))
+    elif name not in numbers:
+        source.note((*path, "field"), f"`{name}` is {field.type}", "only a number reaches a value")
+    elif field.source:
+        remedy = "put() a number that the host derives from it"
+        source.note((*path, "field"), f"the move never happens: the host keeps `{name}`", remedy)
+    elif purpose is not None and name not in purpose.fields:
+        what = (
+            f"the purpose `{purpose.name}` of the lifecycle does not list `{name}`, so the move never happens"
+        )
+        source.note((*path, "field"), what, "list it there, or take the move out")
 
 
 def _check_clashes(lifecycle: Lifecycle, source: Source) -> None:
@@ -225,7 +255,7 @@ def _check_clashes(lifecycle: Lifecycle, source: Source) -> None:
     for index, move in enumerate(lifecycle.moves):
         path = ("lifecycle", "moves", index)
         for stage in move.sources:
-            trigger = (stage, move.on, move.after, move.without)
+            trigger = (stage, move.step, move.after, move.without)
             if trigger in taken:
                 what = f"a second move from `{stage}` at the same moment"
                 source.note(path, what, "change its event or its time")

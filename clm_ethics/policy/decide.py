@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..lifecycle import course
+from ..lifecycle import advance, course
 from ..model.fold import of_age
 from ..model.state import Consent, State, Status
 from ..model.times import NEVER, age_on, birthday, parse_born
@@ -25,9 +25,11 @@ from .visible import NOTHING, Rights, see
 from .words import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from ..lifecycle import Permitted
     from ..model.events import Moved
+    from ..model.state import Step
     from .decision import Remedy
     from .policy import Group
 
@@ -169,18 +171,38 @@ def _course(policy: Policy, state: State, at: datetime) -> tuple[tuple[Moved, ..
     """Return those moves, and when the stage after them would change next (UTC)."""
     if state.stage not in policy.timed_stages or state.erased is not None:
         return (), None
+    return course(policy.lifecycle, state, at, _permission(policy, state))
+
+
+def _permission(policy: Policy, state: State) -> Permitted:
+    """Return a function that says whether the lifecycle's purpose may look at behaviour, in a stage, then."""
     purpose = policy.purposes.get(policy.lifecycle.purpose)
     asked = Request(policy.lifecycle.purpose, fields=())
 
     def permitted(stage: str, then: datetime) -> bool:
         return purpose is not None and not _judge(_case(policy, state, purpose, asked, then, stage))[1]
 
-    return course(policy.lifecycle, state, at, permitted)
+    return permitted
+
+
+def brought_moves(policy: Policy, state: State, steps: Sequence[Step], at: datetime) -> tuple[Moved, ...]:
+    """Return the moves that *steps* bring to the customer of *state*, and the timed ones until *at*."""
+    return advance(policy.lifecycle, state, steps, at, _permission(policy, state))
+
+
+def refused_move(policy: Policy, state: State, stage: str, at: datetime) -> tuple[Reason, ...]:
+    """Return why a timed move from *stage* may not be made at *at*; nothing: it may."""
+    purpose = policy.purposes.get(policy.lifecycle.purpose)
+    if purpose is None:
+        return ()
+    asked = Request(policy.lifecycle.purpose, fields=())
+    return _judge(_case(policy, state, purpose, asked, at, stage))[1]
 
 
 def _case(policy: Policy, state: State, purpose: Purpose, request: Request, at: datetime, stage: str) -> Case:
     age = _age(state, at)
-    plan = policy.plan(purpose, request.channel, state.about.get("region", ""), at, age)
+    about = state.about
+    plan = policy.plan(purpose, request.channel, about.get("region", ""), at, age, about.get("kind", ""))
     return Case(policy, state, purpose, request, at, stage, age, plan, state.consents.get(purpose.name))
 
 
@@ -253,7 +275,7 @@ def _claimed(case: Case, group: Group, basis: Basis) -> Claim:
     if case.state.erased is not None:
         if basis is not LEGAL_OBLIGATION:
             return Claim(basis, (reason("customer.erased"),), None)
-    elif basis not in FIRM:
+    elif basis not in FIRM or case.purpose.advertises:  # no claim shields advertising from a no
         against += _stops(case, basis)
     restriction = case.state.restriction
     if restriction is not None and case.purpose.processing != STORAGE_ONLY:
@@ -295,8 +317,8 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
         stops.append(reason(code))
     if state.objections:
         stops += _objections(case, basis)
-    if state.signals and not case.plan.signals.isdisjoint(state.signals):
-        stops.append(reason("signal"))
+    if state.signals:
+        stops += [why for name, why in case.plan.signals.items() if name in state.signals]
     if state.mutes and any(state.mutes.get(word, case.at) > case.at for word in purpose.processing):
         stops.append(reason("muted"))
     if purpose.stages and case.stage not in purpose.stages:
@@ -440,7 +462,7 @@ def _rights(case: Case, claims: list[Claim]) -> Rights:
     if consent is not None and not agreed:
         agreed = CONSENT in case.purpose.all_bases and not _stops(case, CONSENT)
         consent = consent if agreed and not _consent_fault(case, consent, ()) else None
-    return Rights(firm, law, consent)
+    return Rights(firm, law, consent, case.plan.sensitive)
 
 
 def _age(state: State, at: datetime) -> int | None:
@@ -468,4 +490,4 @@ def _ageing(born: str, day: date) -> tuple[int, datetime | None]:
     return age, birthday(first, age + 1)
 
 
-__all__ = ["Case", "Claim", "decide", "effective_moves", "standing"]
+__all__ = ["Case", "Claim", "brought_moves", "decide", "effective_moves", "refused_move", "standing"]

@@ -46,6 +46,12 @@ ROWS = {
 ADDRESSED = frozenset(ROWS[kind] for kind in ("email", "sms", "phone", "post"))
 """Rows of the kinds of channel that reach somebody at an address."""
 
+IDENTIFYING = (
+    *("user.contact", "user.name", "user.unique_id", "user.government_id", "user.biometric"),
+    *("user.authorization", "user.account.username", "user.payment", "user.location.precise"),
+)
+"""Categories (and all below them) of what tells who somebody is; a visitor has none of it."""
+
 _TREE = """
 system: authentication operations
 user: account authorization behavior biometric biometrics childrens children contact content

@@ -17,6 +17,11 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
         "GDPR Art. 7(3)",
         Kind.HOUSE,
     ),
+    "visitor.identity": (
+        "an anonymous visitor has no value that tells who they are: identify them first",
+        "GDPR Art. 5(1)(c), 11",
+        Kind.HOUSE,
+    ),
     "actor.not_listed": ("the policy names other actors for this purpose", "", Kind.POLICY),
     "channel.not_listed": ("the purpose does not use this channel", "", Kind.POLICY),
     "policy.gap": ("no law that applies has a rule for this processing", "", Kind.POLICY),

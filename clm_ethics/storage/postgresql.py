@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 try:
@@ -18,12 +19,15 @@ except ImportError as missing:
     raise ImportError("it needs psycopg 3: pip install 'clm-ethics[postgres]'") from missing
 
 from clm_ethics.errors import StorageError
+from clm_ethics.storage import postgresql_check
 from clm_ethics.storage.postgresql_errors import translate
+from clm_ethics.storage.postgresql_joined import WHICH, AsyncJoinedPostgres, JoinedPostgres, not_joinable
 from clm_ethics.storage.postgresql_link import (
     SESSION,
     Setting,
     alive,
     alive_async,
+    asked,
     not_opened,
     open_async,
     open_blocking,
@@ -32,13 +36,13 @@ from clm_ethics.storage.postgresql_link import (
     quoted_name,
 )
 from clm_ethics.storage.postgresql_schema import grants, prepare
+from clm_ethics.storage.postgresql_waiting import AsyncConnection, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from clm_ethics.storage.contract import Entry, Head, Write
-    from clm_ethics.storage.postgresql_link import AsyncConnection, Connection
+    from clm_ethics.storage.contract import Entry, Finding, Head, Write
     from clm_ethics.storage.postgresql_sql import Call
 
 __all__ = ["AsyncPostgresStorage", "PostgresStorage", "create", "open_url"]
@@ -78,10 +82,12 @@ class PostgresStorage:
         open_blocking(self._setting, create=create)
         self._pool: psycopg_pool.ConnectionPool[Connection] = psycopg_pool.ConnectionPool(
             self._setting.conninfo,
+            connection_class=Connection,
             kwargs=SESSION,
             min_size=min_size,
             max_size=max_size,
             timeout=timeout,
+            reconnect_timeout=timeout,  # then the next call looks for the primary at once
             configure=self._configure,
             check=alive,
             name="clm_ethics",
@@ -108,13 +114,31 @@ class PostgresStorage:
         """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*."""
         return self._run(self._setting.statements.find(token, until, after, limit))
 
+    def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """See :class:`clm_ethics.storage.Scannable`."""
+        return self._run(self._setting.statements.scan(after, limit))
+
+    def check(self) -> Sequence[Finding]:
+        """See :class:`clm_ethics.storage.Checkable`."""
+        return [*self._run(postgresql_check.asked(self._setting)), *postgresql_check.here()]
+
+    def joined(self, connection: object, /) -> JoinedPostgres | AsyncJoinedPostgres:
+        """See :class:`clm_ethics.storage.Joinable`: for a connection of psycopg 3, of either colour."""
+        here = partial(self._run, WHICH)
+        if isinstance(connection, psycopg.AsyncConnection):
+            return AsyncJoinedPostgres(self._setting, connection, partial(asyncio.to_thread, here))
+        if isinstance(connection, psycopg.Connection):
+            return JoinedPostgres(self._setting, connection, here)
+        raise not_joinable()
+
     def close(self) -> None:
         """Close the connections; may be called twice. After a fork, the child's copies are left alone."""
         if self._setting.own_process():
             self._pool.close()
 
     def _configure(self, connection: Connection) -> None:
-        self._setting.accept(perform(connection, [prepare(self._setting.timeout)])[0])
+        self._setting.attend(connection)
+        self._setting.accept(connection, perform(connection, [prepare(self._setting.timeout)])[0])
 
     def _run(self, call: Call[T]) -> T:
         setting = self._setting
@@ -124,7 +148,7 @@ class PostgresStorage:
         except psycopg.Error as error:
             raise setting.no_connection(error) from error
         try:
-            return call.read(perform(connection, call.statements))
+            return setting.answer(connection, call, perform(connection, asked(connection, call)))
         except psycopg.Error as error:
             with suppress(psycopg.Error):
                 connection.rollback()
@@ -180,6 +204,12 @@ class AsyncPostgresStorage:
     ) -> Sequence[tuple[int, bytes]]:
         """See :meth:`PostgresStorage.find`."""
         return await self._run(self._setting.statements.find(token, until, after, limit))
+
+    def joined(self, connection: object, /) -> AsyncJoinedPostgres:
+        """See :class:`clm_ethics.storage.Joinable`: for an awaiting connection of psycopg 3."""
+        if isinstance(connection, psycopg.AsyncConnection):
+            return AsyncJoinedPostgres(self._setting, connection, partial(self._run, WHICH))
+        raise not_joinable()
 
     async def aclose(self) -> None:
         """Finish the commits that were asked for, then close the connections; may be called twice."""
@@ -240,10 +270,12 @@ class AsyncPostgresStorage:
         await open_async(setting, create=self._create)
         pool: psycopg_pool.AsyncConnectionPool[AsyncConnection] = psycopg_pool.AsyncConnectionPool(
             setting.conninfo,
+            connection_class=AsyncConnection,
             kwargs=SESSION,
             min_size=self._sizes[0],
             max_size=self._sizes[1],
             timeout=setting.timeout,
+            reconnect_timeout=setting.timeout,
             configure=self._configure,
             check=alive_async,
             name="clm_ethics",
@@ -253,7 +285,9 @@ class AsyncPostgresStorage:
         return pool
 
     async def _configure(self, connection: AsyncConnection) -> None:
-        self._setting.accept((await perform_async(connection, [prepare(self._setting.timeout)]))[0])
+        self._setting.attend(connection)
+        rows = await perform_async(connection, [prepare(self._setting.timeout)])
+        self._setting.accept(connection, rows[0])
 
     async def _run(self, call: Call[T]) -> T:
         setting = self._setting
@@ -263,7 +297,8 @@ class AsyncPostgresStorage:
         except psycopg.Error as error:
             raise setting.no_connection(error) from error
         try:
-            return call.read(await perform_async(connection, call.statements))
+            rows = await perform_async(connection, asked(connection, call))
+            return setting.answer(connection, call, rows)
         except psycopg.Error as error:
             with suppress(psycopg.Error):
                 await connection.rollback()
@@ -293,16 +328,17 @@ def create(
     if application is None:
         return
     try:
-        with psycopg.connect(setting.conninfo, **SESSION) as connection:
+        with Connection.connect(setting.conninfo, **SESSION) as connection:
+            setting.attend(connection)
             for statement in grants(setting.quoted, quoted_name(application)):
                 perform(connection, [statement])
     except psycopg.Error as error:
         raise not_opened(error, setting.place) from error
 
 
-def open_url(url: str) -> PostgresStorage:
+def open_url(url: str, *, create: bool = True) -> PostgresStorage:
     """Open ``postgresql://user@host/database``, with every parameter that libpq knows.
 
     Raises: see :class:`PostgresStorage`.
     """
-    return PostgresStorage(url)
+    return PostgresStorage(url, create=create)

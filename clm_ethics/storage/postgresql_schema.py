@@ -76,11 +76,19 @@ _SETTINGS: Final = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
 }
+IDENTITY: Final = (
+    "(SELECT system_identifier FROM pg_catalog.pg_control_system()),"
+    " (SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = current_database())"
+)
+"""Tells one database from another: the cluster's number, and the database's in it."""
 _PREPARE: Final = (
     "SELECT pg_is_in_recovery(), current_setting('server_version_num')::integer,"
     " current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),"
+    # Whether replicas must confirm a commit. `off`, `local` and `remote_write` would not wait until
+    # it is on their disks; without such replicas all but `off` mean the same.
+    " current_setting('synchronous_standby_names'),"
     " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
-    " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false),"
+    " WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false),"
     " set_config('lock_timeout', %(wait)s, false), "
     + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items())
 ).encode()

@@ -11,37 +11,68 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from clm_ethics.testing.blocking import Blocking, Loop
     from clm_ethics.testing.conformance import Connect, StorageConformance
+    from clm_ethics.testing.conformance_files import StorageFileConformance
+    from clm_ethics.testing.conformance_processes import StorageProcessConformance
     from clm_ethics.testing.hostile import Fault, HostileStorage
     from clm_ethics.testing.rules import check_rule
     from clm_ethics.testing.tamper import TAMPERINGS, Tamper, Tampering
 
 __all__ = [
     "TAMPERINGS",
+    "Blocking",
     "Connect",
     "Fault",
     "HostileStorage",
+    "Loop",
     "StorageConformance",
+    "StorageFileConformance",
+    "StorageProcessConformance",
     "Tamper",
     "Tampering",
     "check_rule",
 ]
 
 _HOMES: Final = {
+    "Blocking": "clm_ethics.testing.blocking",
     "Connect": "clm_ethics.testing.conformance",
     "Fault": "clm_ethics.testing.hostile",
     "HostileStorage": "clm_ethics.testing.hostile",
+    "Loop": "clm_ethics.testing.blocking",
     "StorageConformance": "clm_ethics.testing.conformance",
+    "StorageFileConformance": "clm_ethics.testing.conformance_files",
+    "StorageProcessConformance": "clm_ethics.testing.conformance_processes",
     "TAMPERINGS": "clm_ethics.testing.tamper",
     "Tamper": "clm_ethics.testing.tamper",
     "Tampering": "clm_ethics.testing.tamper",
     "check_rule": "clm_ethics.testing.rules",
 }
 
+_PARTS: Final = (
+    "",
+    *(
+        f"_{name}"
+        for name in (
+            "bytes",
+            "checked",
+            "enrolling",
+            "files",
+            "groups",
+            "lasting",
+            "model",
+            "pages",
+            "processes",
+            "races",
+            "tools",
+        )
+    ),
+)
+
 if "pytest" in sys.modules:
     # So that a failing assertion of the suite shows its two sides.
     sys.modules["pytest"].register_assert_rewrite(
-        *(f"clm_ethics.testing.conformance{part}" for part in ("", "_checked", "_model", "_races", "_tools"))
+        *(f"clm_ethics.testing.conformance{part}" for part in _PARTS)
     )
 
 

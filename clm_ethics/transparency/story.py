@@ -134,6 +134,8 @@ def _say(event: e.Event, titles: _Titles) -> str:
 @_say.register
 def _(event: e.Enrolled, titles: _Titles) -> str:
     again = " again, by their own wish," if event.again else ""
+    if event.anonymous:
+        return "An anonymous visitor came"
     return f"The customer was enrolled{again} for {titles(event.purpose)}{_told(event, titles)}"
 
 
@@ -158,6 +160,7 @@ def _told(event: e.Telling, titles: _Titles) -> str:
     set_ = _each([*(item.field for item in event.collected if not item.appended), *event.about])
     parts = [f"set were {set_}" if set_ else "", f"one more was added to {appended}" if appended else ""]
     parts.append("a notice was shown" if event.shown else "")
+    parts.append(f"it came from {event.source}, not from the customer" if event.source else "")
     dropped = _each(item.field for item in event.collected if item.dropped)
     parts.append(f"the oldest of {dropped} had to go" if dropped else "")
     parts.append(_gone(event.removed))
@@ -181,12 +184,19 @@ def _gone(removed: tuple[e.Removed, ...]) -> str:
 
 
 @_say.register
+def _(event: e.Informed, titles: _Titles) -> str:
+    told = ", ".join(titles(name) for name in event.informed)
+    return f"The customer was told of {told}" if told else "The customer was told"
+
+
+@_say.register
 def _(event: e.Granted, titles: _Titles) -> str:
     who = "A guardian" if event.given_by == "guardian" else "The customer"
     said = f"{who} agreed to {titles(event.purpose)}"
     said += f", explicitly for {', '.join(event.explicit)}" if event.explicit else ""
     said += f", on {', '.join(event.channels)}" if event.channels else ""
     said += f", until {event.until:%Y-%m-%d}" if event.until is not None else ""
+    said += ", on a visit" if event.visit else ""
     return said + ("" if event.proven else ", but nobody can show what to")
 
 
@@ -204,6 +214,22 @@ def _(event: e.Withdrawn, titles: _Titles) -> str:
 def _(event: e.Objected, titles: _Titles) -> str:
     reach = ", and with it to all direct marketing" if event.marketing else ""
     return f"The customer objected to {titles(event.purpose)}{reach}"
+
+
+@_say.register
+def _(event: e.Identified, titles: _Titles) -> str:
+    return "The visitor is a known customer" + ("" if event.done else ", who takes over every no")
+
+
+@_say.register
+def _(event: e.Merged, titles: _Titles) -> str:
+    silent = [f"{word} is silent until {until:%Y-%m-%d}" for word, until in event.muted.items()]
+    return "; ".join(["A visit turned out to be the customer's", *silent])
+
+
+@_say.register
+def _(event: e.Parted, titles: _Titles) -> str:
+    return "A visit turned out to be somebody else's"
 
 
 @_say.register

@@ -21,7 +21,7 @@ from ..policy.visible import kept_until
 from ..policy.words import reason
 from ..transparency.story import History, Line, confidential
 from .checking import check_count, check_names
-from .common import check_actor, moved, on_customer, open_entry, peek
+from .common import REF, check_actor, moved, on_customer, open_entry, peek
 from .views import View
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def may(
     request = check_request(setting.policy, purpose, fields, channel, setting.acting)
     moment = setting.clock() if at is None else aware(at, "may(at=)")
     book = yield from peek(setting, ref)
-    return decide(setting.policy, book.state, request, moment)
+    return setting.asked(book.state, request, decide(setting.policy, book.state, request, moment))
 
 
 def check_request(
@@ -99,7 +99,7 @@ def read(
             queue_refusal(setting, seen.stream, "read", by, seen.decision, request.channel)
         return View(seen.decision, {}, seen.decision.withheld)
     values, withheld = _open(setting, seen)
-    yield from _fetch(setting, seen, ref, values, withheld)
+    yield from _fetch(setting, seen, seen.state.about.get(REF, ref), values, withheld)
     return View(seen.decision, values, withheld)
 
 
@@ -123,7 +123,7 @@ def _read(setting: Setting, ref: str, request: Request, by: str) -> Flow[_Seen]:
 
 
 def _look(setting: Setting, book: Book, request: Request) -> _Seen:
-    decision = decide(setting.policy, book.state, request, book.now())
+    decision = setting.asked(book.state, request, decide(setting.policy, book.state, request, book.now()))
     cells: dict[str, list[Cell]] = {}
     about: dict[str, str] = {}
     known = book.state.about

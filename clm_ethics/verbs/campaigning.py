@@ -120,6 +120,8 @@ def _living(ask: Ask, ref: str, stream: bytes) -> Any:
             if ask.setting.remembered_ref(ref) == stream:
                 raise Stale  # the way was only remembered: it may lead to somebody enrolled anew
             return ask.tell(book)
+        if book.state.joined:
+            raise Stale  # a visitor who has become a customer: the reference leads there now
         check_whose(ask.setting, book, ref)
         return ask.tell(book)
 

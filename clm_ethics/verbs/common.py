@@ -9,18 +9,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from ..errors import Denied, KeyReused, StorageCorrupt, UnknownCustomer, UsageError, ValueRefused
+from ..errors import (
+    Denied,
+    KeyReused,
+    StorageCorrupt,
+    StorageUnavailable,
+    UnknownCustomer,
+    UsageError,
+    ValueRefused,
+)
 from ..flows import KEYS, act, effects, look, streams
 from ..flows.book import Book, Written
 from ..flows.setting import NOBODY
 from ..ledger import record as codec
-from ..lifecycle import on_event
-from ..model.events import Event, from_record
-from ..model.fold import KEY_RECORD
+from ..model.events import Event, Telling, from_record
+from ..model.fold import KEY_RECORD, VISIT
+from ..model.state import Step
 from ..model.times import EPOCH, aware
 from ..policy import Request, decide
-from ..policy.decide import effective_moves
+from ..policy.decide import brought_moves, effective_moves
 from ..policy.decision import Decision, Reason, Verdict
+from ..storage.contract import Write
 from ..vault.normalise import normalise
 from .checking import check_text
 
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..flows import Flow, Setting
+    from ..model.state import State
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -45,6 +55,14 @@ class Repeated(NamedTuple):
     """The same telling was made before, as entry *index*."""
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
+
+
+class Elsewhere(Exception):
+    """The visitor of *stream* has become the customer of *into*, who answers."""
+
+    def __init__(self, stream: bytes, into: bytes) -> None:
+        super().__init__()
+        self.stream, self.into = stream, into
 
 
 class Stale(Exception):
@@ -169,6 +187,8 @@ def on_customer(
     def living(book: Book) -> T:
         if remembered and (not book.state.known or book.state.erased is not None):
             raise Stale
+        if book.state.joined:
+            raise Elsewhere(book.stream, book.state.into)
         check_whose(setting, book, ref)
         return function(book)
 
@@ -178,9 +198,30 @@ def on_customer(
         except Stale:
             setting.forget_ref(token_of(setting, REF, ref))
             return (yield from on_customer(setting, ref, function, absent))
+        except Elsewhere as moved_on:
+            yield from lead(setting, ref, moved_on.stream, moved_on.into)
+            return (yield from on_customer(setting, ref, function, absent))
     if absent is None:
         raise unknown()
     return absent()
+
+
+def lead(setting: Setting, ref: str, old: bytes, new: bytes) -> Flow[bool]:
+    """Let *ref* lead to the stream *new*, if it leads to *old*; say whether it does now."""
+    token = token_of(setting, REF, ref)
+    setting.forget_ref(token)
+    claim = yield from effects.load_one(token)
+    if claim is None or claim.state not in (old, new):
+        return False
+    if claim.state == new:
+        return True
+    moved_claim = claim._replace(version=claim.version + 1, state=new)
+    try:
+        yield from effects.commit_one(Write(token, claim.version, moved_claim))
+    except StorageUnavailable as error:
+        if error.written is not None:
+            raise
+    return (yield from lead(setting, ref, old, new))  # who lost, or does not know, looks again
 
 
 def peek(setting: Setting, ref: str) -> Flow[Book]:
@@ -192,6 +233,9 @@ def peek(setting: Setting, ref: str) -> Flow[Book]:
     if remembered and (not book.state.known or book.state.erased is not None):
         setting.forget_ref(token_of(setting, REF, ref))
         return (yield from peek(setting, ref))
+    if book.state.joined:
+        book = yield from look(setting, book.state.into)
+        setting.forget_ref(token_of(setting, REF, ref))
     check_whose(setting, book, ref)
     return book
 
@@ -199,9 +243,27 @@ def peek(setting: Setting, ref: str) -> Flow[Book]:
 def check_whose(setting: Setting, book: Book, ref: str) -> None:
     """Raise ``StorageCorrupt`` if *ref* led to another living customer: nothing seals a claim."""
     theirs = book.state.about.get(REF)
-    if theirs is None or theirs == ref or token_of(setting, REF, theirs) == token_of(setting, REF, ref):
+    if theirs is None or theirs == ref or knows_visit(setting, book.state, ref):
+        return
+    if token_of(setting, REF, theirs) == token_of(setting, REF, ref):
         return
     raise _astray()
+
+
+def visits_token(setting: Setting, stream: bytes) -> bytes:
+    """Return the mark by which the visits of the customer of *stream* are found."""
+    return setting.tenant_keys.token("visits", stream.hex())
+
+
+def visit_name(setting: Setting, ref: str) -> bytes:
+    """Return the digest by which a customer knows the visitor *ref* of theirs."""
+    return token_of(setting, REF, ref)[:VISIT]
+
+
+def knows_visit(setting: Setting, state: State, ref: str) -> bool:
+    """Say whether the visitor *ref* is the customer of *state*."""
+    name = visit_name(setting, ref) if state.visits else b""
+    return any(state.visits[start : start + VISIT] == name for start in range(0, len(state.visits), VISIT))
 
 
 def _astray() -> StorageCorrupt:
@@ -234,14 +296,15 @@ def need_current(setting: Setting, book: Book, verb: str) -> None:
         raise Denied(decide(setting.policy, book.state, Request(purpose, ()), book.now()), place=verb)
 
 
-def moved(setting: Setting, book: Book, event: E, *, on: str = "") -> E:
-    """Return *event* with the changes of stage that have come due, and the one that *on* brings."""
+def moved(setting: Setting, book: Book, event: E) -> E:
+    """Return *event* with the changes of stage that it brings, and those that have come due."""
     policy = setting.policy
-    moves = effective_moves(policy, book.state, event.at)
-    if on:
-        stage = moves[-1].stage if moves else book.state.stage
-        brought = on_event(policy.lifecycle, stage, on, event.at)
-        moves = moves if brought is None else (*moves, brought)
+    if isinstance(event, Telling) and event.steps:
+        when = event.happened or event.at
+        steps = [Step(when, name, event.by) for name in event.steps]
+        moves = brought_moves(policy, book.state, steps, event.at)
+    else:
+        moves = effective_moves(policy, book.state, event.at)
     return replace(event, moves=moves) if moves else event
 
 

@@ -22,6 +22,7 @@ from ..model.events import (
 from ..model.fold import fold
 from ..policy import Request, decide
 from ..policy.decide import too_young
+from ..policy.derived import under_consent
 from ..policy.policy import FIRM
 from ..policy.values import Basis
 from ..policy.words import reason
@@ -116,7 +117,7 @@ def grant(
             explicit=named,
             channels=on or wanted.channels,  # a channel that the policy adds later was never agreed to
             given_by=given_by,
-            evidence=_quoted(book, evidence) if evidence else "",
+            evidence=quoted(book, evidence) if evidence else "",
         )
         # Whether this person may give it is asked of the decision itself (Art. 8 GDPR).
         answer = decide(policy, fold([said], book.state), Request(purpose, ()), learnt)
@@ -149,6 +150,13 @@ def _check_grant(
             place="grant(shown=)",
             remedy=f"render steward.notice({purpose.name!r}) and send its id back",
         )
+    return check_yes(policy, purpose, explicit, channels, given_by)
+
+
+def check_yes(
+    policy: Policy, purpose: Purpose, explicit: Iterable[str], channels: Iterable[str], given_by: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Check who said yes, what it was explicit for, and on which channels; return the last two."""
     if given_by not in GIVEN_BY:
         raise UsageError("a yes comes from the subject or a guardian", place="grant(given_by=)")
     named = tuple(sorted(check_names(explicit, "grant(explicit=)")))
@@ -167,7 +175,7 @@ def _check_grant(
     return named, on
 
 
-def _quoted(book: Book, words: str) -> str:
+def quoted(book: Book, words: str) -> str:
     """What somebody said is a value: the entry keeps a keyed hash of it, the host the words."""
     return book.need_sealer().mac(b"quoted\n" + str(words).encode("utf-8", "replace")).hex()
 
@@ -185,7 +193,7 @@ def refuse(
     by = check_actor(by, setting.acting, "refuse")
     wanted = setting.policy.purpose(purpose)
     consent = Basis.CONSENT in wanted.all_bases
-    said = Refused(at=setting.clock(), by=by, purpose=purpose) if consent else _objected(setting, wanted, by)
+    said = Refused(at=setting.clock(), by=by, purpose=purpose) if consent else objected(setting, wanted, by)
     return (yield from _no(setting, ref, said, wanted, "refused", at, key))
 
 
@@ -206,7 +214,7 @@ def withdraw(
     if Basis.CONSENT in loose or not loose:
         said = Withdrawn(at=setting.clock(), by=by, purpose=purpose)
     else:
-        said = _objected(setting, wanted, by)
+        said = objected(setting, wanted, by)
     return (yield from _no(setting, ref, said, wanted, "withdrawn", at, key))
 
 
@@ -228,13 +236,14 @@ def object_to(
     wanted = setting.policy.purpose(purpose)
     if ground is not None:
         check_text(ground, "a ground", "object_to(ground=)", LONGEST_QUOTE, least=0)
-    said: Event = _objected(setting, wanted, by)
+    said: Event = objected(setting, wanted, by)
     if wanted.all_bases - FIRM == {Basis.CONSENT} and not wanted.marketing:
         said = Withdrawn(at=setting.clock(), by=by, purpose=purpose)  # what is objected to is a consent
     return (yield from _no(setting, ref, said, wanted, "objected", at, key, ground=ground))
 
 
-def _objected(setting: Setting, purpose: Purpose, by: str) -> Objected:
+def objected(setting: Setting, purpose: Purpose, by: str) -> Objected:
+    """Return an objection to *purpose*."""
     return Objected(at=setting.clock(), by=by, purpose=purpose.name, marketing=purpose.marketing)
 
 
@@ -258,9 +267,9 @@ def _no(
             return _Done(_effect(setting, book, purpose), None, before.index)
         event = replace(said, at=book.now(), happened=happened, policy=setting.policy.hash, key=mine)
         if isinstance(event, Objected) and ground:
-            event = replace(event, ground=_quoted(book, ground))
+            event = replace(event, ground=quoted(book, ground))
         done = _append(setting, book, event, Effect())
-        _drop_derived(setting, book, purpose)
+        drop_derived(setting, book, purpose)
         return done._replace(effect=_effect(setting, book, purpose))
 
     receipt = yield from _receipt(setting, ref, kind, tell)
@@ -282,12 +291,20 @@ def _effect(setting: Setting, book: Book, purpose: Purpose) -> Effect:
     return Effect(holds=False, text=text)
 
 
-def _drop_derived(setting: Setting, book: Book, purpose: Purpose) -> None:
-    """What was derived under a purpose goes with it (the values, not that they existed)."""
+def drop_derived(setting: Setting, book: Book, purpose: Purpose) -> None:
+    """What was derived under a purpose goes with it (the values, not that they existed).
+
+    So does what was derived for something else from data that was given under consent to it.
+    """
     gone = []
-    for name, field in setting.policy.fields.items():
-        runs = book.state.fields.get(name, ())
-        if field.derived_from and runs and all(run.purpose == purpose.name for run in runs):
+    policy, state = setting.policy, book.state
+    for name, field in policy.fields.items():
+        runs = state.fields.get(name, ())
+        if not field.derived_from or not runs:
+            continue
+        if all(run.purpose == purpose.name for run in runs) or under_consent(
+            policy, state, name, purpose.name
+        ):
             book.drop_values(name)
             gone.append(Removed(field=name, why="withdrawn"))
     if gone:

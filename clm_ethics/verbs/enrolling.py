@@ -18,6 +18,7 @@ from ..flows import DATA, KEYS, Book, effects, streams
 from ..flows.setting import NOBODY
 from ..model.events import Enrolled
 from ..model.fold import apply
+from ..model.state import Status
 from ..policy.values import Basis
 from ..policy.words import reason
 from ..storage.contract import Head, Write
@@ -34,12 +35,15 @@ from .common import (
     token_of,
     tombstone_of,
 )
+from .flooring import Floor, once_said, set_floor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from ..errors import Denied
     from ..flows import Flow, Setting
+    from ..model.state import State
     from ..policy import Decision
     from ..policy.values import Purpose
 
@@ -49,8 +53,15 @@ PAUSE = 0.01
 """Seconds to wait after an answer was lost, and at most before the first new start."""
 
 
-class _Wish(NamedTuple):
-    """A checked enrolment."""
+class Wish(NamedTuple):
+    """A checked enrolment.
+
+    Attributes:
+        scope: the verb for which its *key* counts.
+        source: where the values came from, if not from the customer.
+        more: what else its content is, beside the values.
+        then: appends what the same write holds beside the enrolment.
+    """
 
     ref: str
     purpose: Purpose
@@ -62,6 +73,10 @@ class _Wish(NamedTuple):
     key: str | None
     again: bool
     answer: Decision
+    scope: str = "enroll"
+    source: str = ""
+    more: tuple[Any, ...] = ()
+    then: Callable[[Book], None] | None = None
 
     def __repr__(self) -> str:
         """Show neither who nor what."""
@@ -90,33 +105,48 @@ def enroll(
     state = replace(NOBODY, about=given.about)
     answer = may_collect(policy, state, wanted, given, now, "enroll")
     happened = check_happened(at, now, "enroll")
-    wish = _Wish(check_ref(ref), wanted, given, informed, shown or "", by, happened, key, again, answer)
-    claim = token_of(setting, REF, ref)
+    wish = Wish(check_ref(ref), wanted, given, informed, shown or "", by, happened, key, again, answer)
+    yield from enroll_one(setting, wish)
+    return ref
+
+
+def enroll_one(setting: Setting, wish: Wish) -> Flow[bool]:
+    """Go through the steps until they are done; false: the same enrolment was made before."""
+    claim = token_of(setting, REF, wish.ref)
     for attempt in range(ATTEMPTS):
         try:
             done = yield from _attempt(setting, wish, claim)
         except _Repeated:
-            return ref
+            return False
         if done:
-            return ref
+            return True
         # Two that enrol the same reference must not keep making each other's streams void.
         yield from effects.pause(PAUSE * 2 ** min(attempt, 5) * setting.random(1)[0] / 256)
     raise Busy("others kept enrolling the same reference", place="enroll", remedy="try again")
 
 
-def _check_register(setting: Setting, wish: _Wish) -> Flow[None]:
-    """An erased person is not brought back by an import: suppression survives."""
+def stones(setting: Setting, wish: Wish) -> list[bytes]:
+    """Return under which names the erasure register may know whom *wish* would enrol."""
     tokens = [tombstone_of(setting, REF, wish.ref)]
     for name, value in wish.given.plain.items():
         if setting.policy.fields[name].lookup:
             tokens.append(tombstone_of(setting, name, value))
-    found = yield from effects.load(tokens, KEYS)
+    return tokens
+
+
+def suppressed(wish: Wish) -> Denied:
+    """Return the error for somebody erased: no import brings them back, for suppression survives."""
+    erased = reason("customer.erased", "enrolling anew takes their own wish, again=True")
+    return refuse(wish.answer, (erased,), wish.scope)
+
+
+def _check_register(setting: Setting, wish: Wish) -> Flow[None]:
+    found = yield from effects.load(stones(setting, wish), KEYS)
     if any(each is not None for each in found):
-        erased = reason("customer.erased", "enrolling anew takes their own wish, again=True")
-        raise refuse(wish.answer, (erased,), "enroll")
+        raise suppressed(wish)
 
 
-def _attempt(setting: Setting, wish: _Wish, claim: bytes) -> Flow[bool]:
+def _attempt(setting: Setting, wish: Wish, claim: bytes) -> Flow[bool]:
     """Go through the steps once; false: start again."""
     standing = yield from effects.load_one(claim)
     owner = b"" if standing is None else standing.state or b""
@@ -127,32 +157,64 @@ def _attempt(setting: Setting, wish: _Wish, claim: bytes) -> Flow[bool]:
         yield from _check_register(setting, wish)
     if owner and head is None and not (yield from _make_void(setting, owner)):
         return False
-    stream = setting.random(streams.STREAM)
-    sealer, key_write = _draw_key(setting, stream)
-    if standing is None:
-        claimed = Write(claim, 0, Head(setting.version(), 0, b"", stream, b"", ()))
-    else:
-        over = standing._replace(version=standing.version + 1, state=stream)
-        claimed = Write(claim, standing.version, over)
-    if not (yield from _claim(setting, key_write, claimed)):
-        yield from _drop_key(setting, key_write)
+    return (yield from store(setting, wish.ref, prepare(setting, wish), claim, standing))
+
+
+def store(setting: Setting, ref: str, draft: Draft, claim: bytes, standing: Head | None) -> Flow[bool]:
+    """Steps 1 and 2: the key and the claim, then the stream; false: somebody else was faster."""
+    if not (yield from _claim(setting, draft.key, draft.claim(setting, claim, standing))):
+        yield from drop_key(setting, draft.key)
         return False
-    book = Book(setting, stream, None, NOBODY, sealer)
-    _write_first(setting, book, wish)
-    if not (yield from _create(book.write())):
-        yield from _drop_key(setting, key_write)
+    if not (yield from _create(draft.book.write())):
+        yield from drop_key(setting, draft.key)
         return False
-    setting.remember_ref(wish.ref, claim, stream)
-    setting.remember(sealer.key_stream, sealer, 0)
+    setting.remember_ref(ref, claim, draft.book.stream)
+    setting.remember(draft.key.stream, draft.book.need_sealer(), 0)
+    if draft.floor:
+        yield from once_said(set_floor(setting, draft.key.stream, Floor(draft.floor, draft.book.stream, 0)))
     return True
 
 
-def _draw_key(setting: Setting, stream: bytes) -> tuple[Sealer, Write]:
+class Draft(NamedTuple):
+    """An enrolment that is ready to be written: the customer's book, and the write of their key."""
+
+    book: Book
+    key: Write
+
+    @property
+    def floor(self) -> int:
+        """How long the stream is after the last no that the enrolment brings along; 0: it brings none."""
+        return last_no(self.book.state)
+
+    def claim(self, setting: Setting, token: bytes, standing: Head | None) -> Write:
+        """Return the write that claims the reference, or takes the *standing* claim over."""
+        stream = self.book.stream
+        if standing is None:
+            return Write(token, 0, Head(setting.version(), 0, b"", stream, b"", ()))
+        return Write(token, standing.version, standing._replace(version=standing.version + 1, state=stream))
+
+
+def prepare(setting: Setting, wish: Wish) -> Draft:
+    """Draw a stream and a key, and write the first entries into a book; nothing is stored yet."""
+    return draft_of(setting, lambda book: _write_first(setting, book, wish))
+
+
+def draft_of(setting: Setting, write: Callable[[Book], None]) -> Draft:
+    """Draw a stream and a key, and let *write* append the first entries."""
+    stream = setting.random(streams.STREAM)
     name = streams.key_stream(stream)
     key = setting.random(32)
     sealer = Sealer(key, tenant=setting.tenant, stream=stream, key_stream=name, random=setting.random)
+    book = Book(setting, stream, None, NOBODY, sealer)
+    write(book)
     wrapped = setting.tenant_keys.wrap_data_key(key, name)
-    return sealer, Write(name, 0, Head(setting.version(), 0, b"", wrapped, b"", ()))
+    return Draft(book, Write(name, 0, Head(setting.version(), 0, b"", wrapped, b"", ())))
+
+
+def last_no(state: State) -> int:
+    """Return the entry of the last no; 0: there is none."""
+    noes = [each.index for each in state.consents.values() if each.status is not Status.GRANTED]
+    return max([0, *noes, *(each.index for each in state.objections.values())])
 
 
 def _claim(setting: Setting, key_write: Write, claim: Write) -> Flow[bool]:
@@ -230,17 +292,16 @@ def _erased(head: Head) -> bool:
     return streams.read_erased(head.state or b"") is not None
 
 
-def _already(setting: Setting, wish: _Wish, owner: bytes) -> Flow[None]:
+def _already(setting: Setting, wish: Wish, owner: bytes) -> Flow[None]:
     """A living owner: the same telling repeated is fine, anything else is ``AlreadyEnrolled``."""
     from ..flows import look
 
     book = yield from look(setting, owner)
     if book.state.erased is not None:
         return
-    if wish.key is not None and book.sealer is not None:
-        mine = key_bytes(book, "enroll", wish.key, _content(wish))
-        if repeated(book, mine, "enroll") is not None:
-            raise _Repeated
+    if wish.key is not None and book.sealer is not None and is_repeated(book, wish):
+        yield from keep_floor(setting, book)
+        raise _Repeated
     raise AlreadyEnrolled(
         "the reference belongs to a living customer",
         place="enroll",
@@ -248,26 +309,40 @@ def _already(setting: Setting, wish: _Wish, owner: bytes) -> Flow[None]:
     )
 
 
+def is_repeated(book: Book, wish: Wish) -> bool:
+    """Say whether the customer of *book* was enrolled by the same telling; ``KeyReused`` if by another."""
+    return repeated(book, key_bytes(book, wish.scope, wish.key, _content(wish)), wish.scope) is not None
+
+
+def keep_floor(setting: Setting, book: Book) -> Flow[None]:
+    """Let the key know of the noes in *book*: a crash may have come before it did."""
+    last = last_no(book.state)
+    if last > book.floor:
+        name = streams.key_stream(book.stream)
+        yield from once_said(set_floor(setting, name, Floor(last, book.stream, 0)))
+
+
 class _Repeated(Exception):
     """The same enrolment was made before, with the same key."""
 
 
-def _drop_key(setting: Setting, key_write: Write) -> Flow[None]:
+def drop_key(setting: Setting, key_write: Write) -> Flow[None]:
+    """Delete the key stream of an enrolment that did not come about."""
     where = KEYS if setting.split else DATA
     stored = yield from effects.load_one(key_write.stream, where)
     if stored is not None:
         yield from effects.commit_one(Write(key_write.stream, stored.version, None), where)
 
 
-def _content(wish: _Wish) -> Any:
-    return [wish.purpose.name, wish.given.plain, wish.given.about, wish.shown]
+def _content(wish: Wish) -> Any:
+    return [wish.purpose.name, wish.given.plain, wish.given.about, wish.shown, *wish.more]
 
 
-def _write_first(setting: Setting, book: Book, wish: _Wish) -> None:
+def _write_first(setting: Setting, book: Book, wish: Wish) -> None:
     policy = setting.policy
     now = book.now()
     happened = wish.happened or now
-    key = key_bytes(book, "enroll", wish.key, _content(wish))
+    key = key_bytes(book, wish.scope, wish.key, _content(wish))
     about = {REF: wish.ref, **wish.given.about}
     opened = {}
     if Basis.CONTRACT in wish.purpose.all_bases:
@@ -279,6 +354,7 @@ def _write_first(setting: Setting, book: Book, wish: _Wish) -> None:
         policy=policy.hash,
         key=key,
         purpose=wish.purpose.name,
+        source=wish.source,
         shown=wish.shown,
         informed=wish.informed,
         about=about,
@@ -296,6 +372,8 @@ def _write_first(setting: Setting, book: Book, wish: _Wish) -> None:
     book.state = place
     book.remark = True
     book.append(replace(event, collected=collected))
+    if wish.then is not None:
+        wish.then(book)
 
 
 def contract_key(book: Book, key: str | None, index: int) -> bytes:

@@ -37,6 +37,7 @@ from .common import (
     token_of,
     tombstone_of,
     unknown,
+    visits_token,
 )
 
 if TYPE_CHECKING:
@@ -79,15 +80,43 @@ def erase(setting: Setting, ref: str, *, by: str | None = None) -> Flow[Certific
     if not book.state.known:
         raise unknown()
     check_whose(setting, book, ref)
+    ref = book.state.about.get(REF, ref)  # a visit's reference may have led here
     try:
         if book.state.erased is None:
             yield from _register(setting, book, ref)
+            yield from _erase_visits(setting, stream, by)
         return (yield from _finish(setting, stream, ref, by))
     except StorageUnavailable as error:
         # Each step may be the last that was made: only erasing again can tell.
         raise StorageUnavailable(
             error.what, written=None, place=error.place, remedy=f"{error.remedy}; erase again: it resumes"
         ) from error
+
+
+def _erase_visits(setting: Setting, stream: bytes, by: str) -> Flow[None]:
+    """The visits that turned out to be the customer's go before the customer: then nobody knows of them."""
+    for visit in (yield from effects.find_all(visits_token(setting, stream), 0)):
+        book = yield from look(setting, visit)
+        if book.state.erased is None and book.state.into == stream:
+            name = book.state.about.get(REF, "")
+            yield from erase_stream(setting, visit, name, by)
+            stone = yield from _stone_of(setting, name)
+            yield from free_claim(setting, stone, stream)
+
+
+def erase_stream(setting: Setting, stream: bytes, ref: str, by: str) -> Flow[None]:
+    """Erase what is stored of the visitor *ref*; no source of the host knows of a visitor."""
+    book = yield from look(setting, stream)
+    if book.state.erased is None:
+        yield from _register(setting, book, ref)
+    survivors = yield from mark_erased(setting, stream, by)
+    yield from delete_key(setting, stream)
+    stone = yield from _stone_of(setting, ref)
+    yield from free_claim(setting, stone, stream)
+    yield from forget_bodies(stream)
+    yield from certify(setting, stream, by, survivors, (), ())
+    for token in () if stone is None else stone.tokens:
+        yield from set_stone(setting, token, replace(stone or Tombstone(stream, 0), done=True))
 
 
 def _register(setting: Setting, book: Book, ref: str) -> Flow[None]:

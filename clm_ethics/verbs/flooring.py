@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..errors import Busy, StorageUnavailable
 from ..flows import KEYS, effects, streams
-from ..storage.contract import Mark, Write
+from ..storage.contract import Head, Mark, Write
 from .common import locate
 
 if TYPE_CHECKING:
     from ..flows import Flow, Setting
-    from ..storage.contract import Head
 
 T = TypeVar("T")
 
@@ -65,6 +64,15 @@ def raise_floor(setting: Setting, ref: str, length: int, *, care: bool = False) 
     if stream is not None:
         floor = Floor(length, stream, length if care else 0)
         yield from set_floor(setting, streams.key_stream(stream), floor)
+
+
+def first_floor(setting: Setting, key: Write, stream: bytes, length: int) -> Write:
+    """Return the write that follows *key*, a customer's new key head, once the stream has a no."""
+    head = key.head
+    version = 0 if head is None else head.version
+    marks = (Mark(streams.floored(setting.tenant), 0),)
+    values = _pack(Floor(length, stream, 0))
+    return Write(key.stream, version, Head(version + 1, 0, b"", None, values, marks))
 
 
 def set_floor(setting: Setting, name: bytes, floor: Floor, *, lower: bool = False) -> Flow[None]:

@@ -44,6 +44,7 @@ class Sweep:
         values: how many values were removed.
         stages: how many changes of stage were written down.
         forgotten: how many old records of questions lost their bodies.
+        notices: how many customers should have been told by now where their data came from (Art. 14 GDPR).
         unopened: how many customers' streams do not open; ``verify`` says what is wrong with them.
     """
 
@@ -51,6 +52,7 @@ class Sweep:
     values: int = 0
     stages: int = 0
     forgotten: int = 0
+    notices: int = 0
     unopened: int = 0
 
     def __add__(self, other: Sweep) -> Sweep:
@@ -60,6 +62,7 @@ class Sweep:
             values=self.values + other.values,
             stages=self.stages + other.stages,
             forgotten=self.forgotten + other.forgotten,
+            notices=self.notices + other.notices,
             unopened=self.unopened + other.unopened,
         )
 
@@ -137,7 +140,7 @@ def _sweep_or_count(setting: Setting, stream: bytes, *, again: bool) -> Flow[Swe
         done = yield from _sweep_one(setting, stream)
     except UNOPENED:
         return Sweep(unopened=0 if again else 1)
-    return attrs.evolve(done, customers=0) if again else done
+    return attrs.evolve(done, customers=0, notices=0) if again else done
 
 
 def _sweep_one(setting: Setting, stream: bytes) -> Flow[Sweep]:
@@ -158,6 +161,7 @@ def _sweep_one(setting: Setting, stream: bytes) -> Flow[Sweep]:
             values=sum(each.items or 1 for each in said.removed),
             stages=len(said.moves),
             forgotten=count,
+            notices=book.state.owed is not None and book.state.owed.due <= at,
         )
 
     done: Sweep = yield from effects.submit(Job(stream, tell))

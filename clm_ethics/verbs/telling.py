@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..model.events import Collected, Corrected, Put, Recorded
 from ..model.fold import fold
 from ..model.state import BUILT_IN
+from ..policy import Request, decide
 from .collecting import (
     Input,
     announced,
@@ -100,11 +101,24 @@ def put(
             informed=informed,
             about=given.about,
         )
-        event = moved(setting, book, event)
         collected = collect(setting, book, wanted, given, answer, informed, happened or learnt)
-        return _note(book, replace(event, collected=collected))
+        event = replace(event, collected=collected)
+        event = replace(event, steps=_reached(setting, book, event, given))
+        return _note(book, moved(setting, book, event))
 
     return (yield from on_customer(setting, ref, tell))
+
+
+def _reached(setting: Setting, book: Book, event: Put, given: Input) -> tuple[str, ...]:
+    """Return the values that *event* reaches and that the lifecycle's purpose may look at."""
+    policy = setting.policy
+    reached = [each for each in policy.lifecycle.thresholds if each.reached(given.plain.get(each.field))]
+    if not reached:
+        return ()
+    after = replace(fold([event], book.state), length=book.state.length + 1)
+    asked = Request(policy.lifecycle.purpose, tuple(dict.fromkeys(each.field for each in reached)))
+    answer = decide(policy, after, asked, event.at)
+    return tuple(dict.fromkeys(each.name for each in reached if each.field in answer.fields))
 
 
 def record(
@@ -154,11 +168,12 @@ def record(
             opened=opened,
             closed=closed,
             muted={word: span.after(happened or learnt) for word, span in rule.mutes.items()},
+            steps=(event,) if event in policy.lifecycle.looked_at else (),
         )
         # An event is decided on the state after what it opens itself (Art. 6(1)(b) GDPR).
         after = fold([Put(at=learnt, opened=opened)], book.state) if opened else book.state
         answer = may_collect(policy, after, wanted, given, learnt, "record")
-        said = moved(setting, book, said, on=event)
+        said = moved(setting, book, said)
         before_state, book.state = book.state, replace(after, length=book.state.length)
         try:
             collected = collect(setting, book, wanted, given, answer, informed, happened or learnt)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clm_ethics import FileKeys, Offer, Policy, Steward
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 POLICY = Path(__file__).parent.parent.parent / "docs" / "examples" / "policy.toml"
 
@@ -60,5 +64,19 @@ def erase(folder: str, count: str, split: str) -> None:
     say("end")
 
 
+def people(count: int) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the rows of an import."""
+    for number in range(count):
+        yield f"p-{number}", {"email": f"p{number}@example.org", "region": "DE"}
+
+
+def bring(folder: str, count: str) -> None:
+    """Enrol many, and say after each group how many there are."""
+    with opened(folder) as shop:
+        shop.enroll_many(
+            people(int(count)), purpose="account", by="import", progress=lambda done: say(done.rows)
+        )
+
+
 if __name__ == "__main__":
-    {"choose": choose, "compete": compete, "erase": erase}[sys.argv[1]](*sys.argv[2:])
+    {"choose": choose, "compete": compete, "erase": erase, "bring": bring}[sys.argv[1]](*sys.argv[2:])

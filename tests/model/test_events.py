@@ -85,6 +85,8 @@ def _least(kind: type[Event]) -> Event:
         "offer": "o",
         "channel": "c",
         "choice": 1,
+        "into": b"c",
+        "visit": b"v",
     }
     names = {field.name for field in msgspec.structs.fields(kind) if field.required and field.name != "at"}
     more = {name: wanted[name] for name in names if name in wanted}

@@ -245,6 +245,23 @@ WRONG = [
         ', on = "order_placed" },\n  { from = ["customer"',
         ' },\n  { from = ["customer"',
     ),
+    *(
+        Wrong(
+            f"lifecycle.moves[3].{key}",
+            says,
+            'to = "won_back", on = "order_placed"',
+            f'to = "won_back", when = {value}',
+        )
+        for key, says, value in (
+            ("when.field", "is missing", "{ least = 1 }"),
+            ("when.least", "either `least` or `most`", '{ field = "churn" }'),
+            ("when.least", "either `least` or `most`", '{ field = "churn", least = 1, most = 2 }'),
+            ("when.least", "write a number", '{ field = "churn", least = "much" }'),
+            ("when.field", "did you mean `churn`", '{ field = "churm", most = 1 }'),
+            ("when.field", "only a number reaches", '{ field = "tastes", most = 1 }'),
+            ("when.field", "the host keeps `points`", '{ field = "points", most = 1 }'),
+        )
+    ),
     Wrong(
         "lifecycle.moves[3].without",
         "belongs to `after`",

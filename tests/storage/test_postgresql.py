@@ -8,11 +8,11 @@ import pytest
 
 from clm_ethics.storage.postgresql import AsyncPostgresStorage, PostgresStorage
 from clm_ethics.testing import StorageConformance
-from tests.storage.blocking import ClosableBlocking, Loop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from clm_ethics.storage import AsyncStorage
     from clm_ethics.testing import Connect
     from tests.storage.postgresql_server import Server
 
@@ -42,15 +42,6 @@ class TestAsyncPostgresStorage(StorageConformance):
     examples = 3
 
     @pytest.fixture
-    def connect(self, emptied: Server) -> Iterator[Connect]:
-        """Return what opens the database once more, on the same loop."""
-        loop, opened = Loop(), list[ClosableBlocking]()
-
-        def connect() -> ClosableBlocking:
-            opened.append(ClosableBlocking(AsyncPostgresStorage(emptied.address(), max_size=4), loop))
-            return opened[-1]
-
-        yield connect
-        for storage in opened:
-            storage.close()
-        loop.close()
+    def connect(self, emptied: Server) -> Callable[[], AsyncStorage]:
+        """Return what opens the database once more; the suite closes it on the same loop."""
+        return lambda: AsyncPostgresStorage(emptied.address(), max_size=4)

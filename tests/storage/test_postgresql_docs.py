@@ -19,6 +19,7 @@ from tests.test_docs import test_every_example_runs_and_prints_what_it_says as r
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.storage.postgresql_server import Server
 
@@ -44,10 +45,11 @@ def app(documented: Server) -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("desk")
-def test_the_page(documented: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every example of the page runs, as the roles that it names."""
+@pytest.mark.parametrize("page", [PAGE, PAGE.with_name("joined.md")], ids=lambda page: page.name)
+def test_the_pages(documented: Server, monkeypatch: pytest.MonkeyPatch, page: Path) -> None:
+    """Every example of the pages runs, as the roles that they name."""
     monkeypatch.setenv("PGHOST", str(documented.folder))
-    run_page(PAGE)
+    run_page(page)
 
 
 def test_the_grants_of_the_page_are_those_that_are_given(documented: Server) -> None:

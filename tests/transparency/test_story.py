@@ -55,6 +55,21 @@ GUARDIAN = (
 )
 TOLD = [
     (e.Enrolled(at=AT, purpose="news"), f"The customer was enrolled for {NEWS}."),
+    (e.Enrolled(at=AT, anonymous=True), "An anonymous visitor came."),
+    (e.Identified(at=AT, into=b"c"), "The visitor is a known customer, who takes over every no."),
+    (e.Identified(at=AT, into=b"c", done=True), "The visitor is a known customer."),
+    (
+        e.Merged(at=AT, visit=b"v", muted={"direct_marketing": AT}),
+        "A visit turned out to be the customer's; direct_marketing is silent until 2026-05-04.",
+    ),
+    (e.Parted(at=AT, visit=b"v"), "A visit turned out to be somebody else's."),
+    (e.Granted(at=AT, purpose="news", visit=b"v"), f"The customer agreed to {NEWS}, on a visit."),
+    (e.Informed(at=AT, shown="n", informed=("news",)), f"The customer was told of {NEWS}."),
+    (e.Informed(at=AT, shown="n"), "The customer was told."),
+    (
+        e.Enrolled(at=AT, purpose="news", source="a broker"),
+        f"The customer was enrolled for {NEWS}: it came from a broker, not from the customer.",
+    ),
     (
         e.Enrolled(at=AT, purpose="news", again=True),
         f"The customer was enrolled again, by their own wish, for {NEWS}.",
