@@ -301,6 +301,31 @@ class Swept(Event, frozen=True, kw_only=True):
     left: dict[str, tuple[Left, ...]] = {}
 
 
+class Announced(Event, frozen=True, kw_only=True):
+    """That a step of inactivity will come.
+
+    Attributes:
+        what: ``shrink``, ``seal`` or ``forget``.
+        step: its place in the policy, from 0.
+        since: when the customer was last heard of (UTC).
+        due: when it comes, unless they return (UTC).
+    """
+
+    what: str
+    step: int
+    since: datetime
+    due: datetime
+
+
+class Faded(Event, frozen=True, kw_only=True):
+    """A step of inactivity was made: fields shrank, or everything was sealed away."""
+
+    what: str
+    step: int
+    since: datetime
+    removed: tuple[Removed, ...] = ()
+
+
 class Forgotten(Event, frozen=True, kw_only=True):
     """Bodies of entries went, by index; an entry in clear.
 
@@ -361,6 +386,8 @@ AnyEvent = (
     | Sent
     | Cancelled
     | Swept
+    | Announced
+    | Faded
     | Forgotten
     | ErasureBegun
     | ErasureDone
@@ -373,7 +400,7 @@ IN_CLEAR = (Forgotten, ErasureBegun, ErasureDone)
 NO = (Refused, Withdrawn, Objected, Restricted)
 """Events that only ever permit less: they never fail, and raise the stream's floor."""
 
-SMALL = (*NO, RestrictionLifted, Read, Refusal, Sent, Cancelled, Swept, *IN_CLEAR)
+SMALL = (*NO, RestrictionLifted, Read, Refusal, Sent, Cancelled, Swept, Announced, Faded, *IN_CLEAR)
 """Events for which a full state has room: they add to it no more than a no does."""
 
 _encoder = msgspec.json.Encoder(order="sorted")

@@ -291,6 +291,26 @@ def _(event: e.Swept, titles: _Titles) -> str:
     return f"What was over was cleared away: {gone}" if gone else "What had come due was written down"
 
 
+_FADING = {
+    "shrink": "less of the data will be kept",
+    "seal": "the data will be sealed away",
+    "forget": "the customer will be forgotten",
+}
+
+
+@_say.register
+def _(event: e.Announced, titles: _Titles) -> str:
+    coming = _FADING.get(event.what, event.what)
+    return f"Not heard of since {event.since:%Y-%m-%d}: {coming} on {event.due:%Y-%m-%d}, unless they return"
+
+
+@_say.register
+def _(event: e.Faded, titles: _Titles) -> str:
+    gone = _gone(event.removed)
+    said = "everything but what a law or a contract needs was sealed away" if event.what == "seal" else gone
+    return f"Not heard of since {event.since:%Y-%m-%d}: {said or 'nothing was left to go'}"
+
+
 @_say.register
 def _(event: e.Forgotten, titles: _Titles) -> str:
     entries = ", ".join(f"{first} to {last}" if first != last else str(first) for first, last in event.ranges)

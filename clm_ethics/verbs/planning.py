@@ -9,6 +9,7 @@ import attrs
 from ..errors import UsageError
 from ..flows import effects, open_books, streams
 from ..flows.upkeep import needed_until
+from ..lifecycle.decay import coming
 from ..model.state import BUILT_IN
 from ..model.times import aware, micros
 from ..policy.decide import effective_moves
@@ -34,8 +35,9 @@ class Due:
     Attributes:
         ref: the host's reference; empty for who has been erased.
         what: ``notice`` (tell them where their data came from), ``remove`` (a value whose time is
-            over), ``stage`` (a change of stage that is written down).
-        about: the source, the field, or the stage.
+            over), ``stage`` (a change of stage that is written down), and for who stays away
+            ``announce``, ``shrink``, ``seal`` and ``forget``.
+        about: the source, the field, the stage, or the step that is announced.
         at: when it is or was due (UTC).
     """
 
@@ -107,6 +109,9 @@ def _steps(setting: Setting, book: Book, end: datetime) -> Iterator[Due]:
         yield Due(ref, "stage", move.stage, move.at)
     if state.restriction is not None and state.erased is None:
         return
+    fading = coming(setting.policy.lifecycle.decay, state)
+    if fading is not None and fading.at <= end:
+        yield Due(ref, fading.what, fading.step.kind, fading.at)
     for name, runs in state.fields.items():
         if name not in BUILT_IN:
             over = needed_until(setting.policy, state, name, min(run.first for run in runs))

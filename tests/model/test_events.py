@@ -87,6 +87,10 @@ def _least(kind: type[Event]) -> Event:
         "choice": 1,
         "into": b"c",
         "visit": b"v",
+        "what": "seal",
+        "step": 1,
+        "since": NOON,
+        "due": NOON,
     }
     names = {field.name for field in msgspec.structs.fields(kind) if field.required and field.name != "at"}
     more = {name: wanted[name] for name in names if name in wanted}

@@ -64,6 +64,22 @@ TOLD = [
     ),
     (e.Parted(at=AT, visit=b"v"), "A visit turned out to be somebody else's."),
     (e.Granted(at=AT, purpose="news", visit=b"v"), f"The customer agreed to {NEWS}, on a visit."),
+    (
+        e.Announced(at=AT, what="forget", step=2, since=AT, due=AT),
+        "Not heard of since 2026-05-04: the customer will be forgotten on 2026-05-04, unless they return.",
+    ),
+    (
+        e.Faded(at=AT, what="shrink", step=0, since=AT, removed=(e.Removed(field="x", items=2),)),
+        "Not heard of since 2026-05-04: 2 of x went.",
+    ),
+    (
+        e.Faded(at=AT, what="shrink", step=0, since=AT),
+        "Not heard of since 2026-05-04: nothing was left to go.",
+    ),
+    (
+        e.Faded(at=AT, what="seal", step=1, since=AT),
+        "Not heard of since 2026-05-04: everything but what a law or a contract needs was sealed away.",
+    ),
     (e.Informed(at=AT, shown="n", informed=("news",)), f"The customer was told of {NEWS}."),
     (e.Informed(at=AT, shown="n"), "The customer was told."),
     (
