@@ -1,8 +1,8 @@
 """What can happen to a customer: frozen events, each carrying its own effects.
 
 An event says what was opened, closed, moved, muted and collected, so that ``fold`` needs no
-policy. Two attributes never reach the ledger: ``about`` (the built-in facts' values) and
-``Restricted.reason``; they live in the sealed state only, and :func:`recorded` strips them.
+policy. Three attributes never reach the ledger: ``about`` (the built-in facts' values), ``Restricted.reason``
+and the topics of ``Preferred``; they live in the sealed state only, and :func:`recorded` strips them.
 
 The names of the classes are the storage format: an entry's record is the event as JSON with
 sorted keys, its class name in lower case under ``kind``.
@@ -15,7 +15,7 @@ from datetime import datetime
 
 import msgspec
 
-from .state import Clause, Contact
+from .state import Clause, Contact, Preferences
 
 _BORDER = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -36,6 +36,8 @@ class Collected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         appended: it is one more item of a list; otherwise it replaces what was there.
         dropped: how many of the list's oldest items had to go to make room.
         consented: it was collected under consent.
+        inputs: the fields that it was derived from.
+        model: what derived it.
     """
 
     field: str
@@ -45,6 +47,8 @@ class Collected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     appended: bool = False
     dropped: int = 0
     consented: bool = False
+    inputs: tuple[str, ...] = ()
+    model: str = ""
 
 
 class Removed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -142,6 +146,16 @@ class Informed(Event, frozen=True, kw_only=True):
 
     shown: str = ""
     informed: tuple[str, ...] = ()
+
+
+class Preferred(Event, frozen=True, kw_only=True):
+    """The customer stated what they prefer; the topics are in the sealed state only."""
+
+    stated: Preferences
+
+    def __repr__(self) -> str:
+        """Show nothing of the customer."""
+        return f"<Preferred at {self.at:%Y-%m-%d %H:%M}>"
 
 
 class Granted(Event, frozen=True, kw_only=True):
@@ -370,6 +384,7 @@ AnyEvent = (
     | Corrected
     | Recorded
     | Informed
+    | Preferred
     | Granted
     | Refused
     | Withdrawn
@@ -413,6 +428,8 @@ def recorded(event: Event) -> bytes:
         event = msgspec.structs.replace(event, about={})
     elif isinstance(event, Restricted) and event.reason:
         event = msgspec.structs.replace(event, reason="")
+    elif isinstance(event, Preferred) and event.stated.topics:
+        event = msgspec.structs.replace(event, stated=msgspec.structs.replace(event.stated, topics=()))
     return _encoder.encode(event)
 
 

@@ -161,6 +161,11 @@ def _(event: e.Recorded, state: State, index: int) -> dict[str, Any]:
 
 
 @_effects.register
+def _(event: e.Preferred, state: State, index: int) -> dict[str, Any]:
+    return {"preferences": event.stated}
+
+
+@_effects.register
 def _(event: e.Granted, state: State, index: int) -> dict[str, Any]:
     consent = Consent(
         status=Status.GRANTED,

@@ -209,6 +209,25 @@ class Decayed(msgspec.Struct, frozen=True, array_like=True):
     sealed: bool = False
 
 
+class Preferences(msgspec.Struct, frozen=True, array_like=True):
+    """What the customer has stated; ``None``: nothing. It outranks what is inferred, and only narrows.
+
+    Attributes:
+        topics: the host's words for what they care about; only these.
+        channels: on which they want to be addressed; only these.
+        most: how many messages they want at most, in any time of *per*.
+    """
+
+    topics: tuple[str, ...] | None = None
+    channels: tuple[str, ...] | None = None
+    most: int | None = None
+    per: Duration = Duration()
+
+    def __repr__(self) -> str:
+        """Show nothing of the customer."""
+        return "<Preferences>"
+
+
 class Run(msgspec.Struct, frozen=True, array_like=True):
     """Where a value, or a run of a list's items, came from.
 
@@ -280,6 +299,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     settled: datetime | None = None
     lasts: dict[str, datetime] = {}
     decay: Decayed | None = None
+    preferences: Preferences | None = None
 
     def __repr__(self) -> str:
         """Show the shape only: a state is personal data."""

@@ -325,6 +325,9 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
     fading = state.decay is not None and not case.request.collect
     if fading and sealed_away(case.policy.lifecycle.decay, state):
         stops.append(reason("inactive.sealed"))
+    preferred = None if state.preferences is None else state.preferences.channels
+    if preferred is not None and case.request.channel and case.request.channel not in preferred:
+        stops.append(reason("preference.channel"))
     if purpose.stages and case.stage not in purpose.stages:
         stops.append(
             reason("stage.not_listed", f"{case.stage or 'none'}, and it is for {', '.join(purpose.stages)}")

@@ -96,6 +96,11 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
         "GDPR Art. 5(1)(c), (e)",
         Kind.HOUSE,
     ),
+    "preference.channel": (
+        "the customer prefers to be addressed on other channels",
+        "",
+        Kind.HOUSE,
+    ),
     "stage.not_listed": ("the purpose does not apply to the customer's stage", "", Kind.POLICY),
     "field.unlisted": ("the purpose does not list the field", "GDPR Art. 5(1)(c)", Kind.LAW),
     "field.absent": ("nothing has been collected", "", Kind.POLICY),
