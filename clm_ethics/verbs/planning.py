@@ -16,6 +16,7 @@ from ..policy.decide import effective_moves
 from ..storage.contract import FIRST
 from .checking import check_count
 from .common import REF
+from .fading import open_contracts
 from .sweeping import PAGE, UNOPENED
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Due:
         what: ``notice`` (tell them where their data came from), ``remove`` (a value whose time is
             over), ``stage`` (a change of stage that is written down), and for who stays away
             ``announce``, ``shrink``, ``seal`` and ``forget``.
-        about: the source, the field, the stage, or the step that is announced.
+        about: the source, the field, the stage, the announced step, or the contracts that it waits for.
         at: when it is or was due (UTC).
     """
 
@@ -111,7 +112,9 @@ def _steps(setting: Setting, book: Book, end: datetime) -> Iterator[Due]:
         return
     fading = coming(setting.policy.lifecycle.decay, state)
     if fading is not None and fading.at <= end:
-        yield Due(ref, fading.what, fading.step.kind, fading.at)
+        waits = open_contracts(book, fading) if fading.what == "forget" else ()
+        about = f"waits for {', '.join(waits)}" if waits else fading.step.kind
+        yield Due(ref, fading.what, about, fading.at)
     for name, runs in state.fields.items():
         if name not in BUILT_IN:
             over = needed_until(setting.policy, state, name, min(run.first for run in runs))

@@ -128,6 +128,7 @@ def test_forgetting_waits_for_an_open_contract(life):
     life.order()
     life.pass_days(1300)
     assert life.ana.may("order")
+    assert ["waits for order"] == [step.about for step in life.shop.plan_sweep().steps]
     life.ana.record("order_delivered", {}, purpose="order", by="post")
     assert [("erased", 7)] == life.pass_days(7)
 
