@@ -376,7 +376,7 @@ def check_page(name: bytes, what: str, after: int, limit: int) -> None:
 
 def check_scan(after: object, limit: int) -> None:
     """Raise ``ValueError`` unless a page of streams after *after* can be asked for."""
-    if not _fits(after, MAX_ID) or not 1 <= limit <= MAX_INT:
+    if not isinstance(after, bytes) or len(after) > MAX_ID or not 1 <= limit <= MAX_INT:
         raise ValueError(f"paging starts after at most {MAX_ID} bytes, and a limit is at least 1")
 
 
