@@ -19,6 +19,7 @@ from .errors import UsageError
 from .flows import Awaiting, Blocking, Flow, Pending, Setting
 from .flows.colours import awaiting, blocking
 from .flows.lasting import Connection, Timer
+from .joined import AsyncJoined, Joined
 from .model.times import aware
 from .policy import Policy
 from .storage.contract import Closable, Scrubbable
@@ -246,6 +247,14 @@ class Steward:
         copy._timer, copy._is_copy = self._timer, True
         return copy
 
+    def joined(self, connection: object) -> Joined:
+        """Put commands into the host's own open transaction on the same database; see :mod:`.joined`.
+
+        Args:
+            connection: of sqlite3, psycopg, or a ``Connection`` or ``Session`` of SQLAlchemy.
+        """
+        return Joined(self._setting, self._driver, connection)
+
     def enroll(
         self,
         ref: str,
@@ -399,6 +408,10 @@ class AsyncSteward:
         copy = AsyncSteward(attrs.evolve(self._setting, acting=by), self._connection.connect)
         copy._connection, copy._is_copy = self._connection, True
         return copy
+
+    def joined(self, connection: object) -> AsyncJoined:
+        """Put commands into the host's own open transaction (``async with``); see :meth:`Steward.joined`."""
+        return AsyncJoined(self._setting, self._connection.driver, connection)
 
     def enroll(
         self,

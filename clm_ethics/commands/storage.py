@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from . import storage_conform
+from . import storage_check, storage_conform, storage_copy
 
-VERBS: Final = {"conform": storage_conform}
+VERBS: Final = {"check": storage_check, "conform": storage_conform, "copy": storage_copy}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

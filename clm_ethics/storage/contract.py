@@ -38,12 +38,13 @@ names that it needs are in :mod:`clm_ethics.storage`. The guarantees, each of wh
     of it is or will be there, ``True`` all of it is, ``None`` only loading can tell.
 14. **Impatient.** An adapter retries nothing silently.
 
-New abilities are new, optional protocols (here: :class:`Closable`, :class:`Scrubbable`), asked for
-by protocol, never by type.
+New abilities are new, optional protocols (:class:`Closable`, :class:`Scrubbable`,
+:class:`Joinable`, :class:`Scannable`, :class:`Checkable`), asked for by protocol, never by type.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ MAX_CALL = 16 << 20
 """Most bytes of one call."""
 MAX_INT = (1 << 63) - 1
 """Largest version, length, index and time."""
+
+COPYING = b"clm_ethics/copying/1"
+"""The stream of a storage that is being copied into: while it is there, no steward opens it."""
 
 FIRST: tuple[int, bytes] = (-1, b"")
 """Where paging with ``find`` starts."""
@@ -204,6 +208,134 @@ class Scrubbable(Protocol):
         ...
 
 
+class JoinedStorage(Storage, Protocol):
+    """The four methods inside a transaction of the host's, on the host's own connection.
+
+    What is written is durable, and seen by others, once the host has committed; if the host rolls
+    back it was never there. Guarantees 4 and 5 are the host's transaction's. It is for one thread.
+
+    Attributes:
+        snapshot: loading may answer with what stood when the transaction began.
+        waits: a call may wait for another transaction.
+    """
+
+    snapshot: bool
+    waits: bool
+
+    def enter(self) -> None:
+        """Check that the host's connection leads here, is in a transaction, and will be durable.
+
+        Raises:
+            UsageError: it leads elsewhere, is in no transaction, or has settings that lose writes.
+            StorageUnavailable: the transaction cannot write, or the database cannot be asked.
+        """
+        ...
+
+    def savepoint(self) -> None:
+        """Set a place to go back to; raises what :meth:`enter` raises if the transaction is over."""
+        ...
+
+    def release(self) -> None:
+        """Keep what was written since :meth:`savepoint`, for the host to commit."""
+        ...
+
+    def undo(self) -> None:
+        """Undo what was written since :meth:`savepoint`, and nothing of the host's; raises nothing."""
+        ...
+
+    def leave(self) -> None:
+        """Put back what :meth:`enter` has set on the connection; the transaction goes on."""
+        ...
+
+
+class AsyncJoinedStorage(AsyncStorage, Protocol):
+    """The same with coroutines. See :class:`JoinedStorage`."""
+
+    snapshot: bool
+    waits: bool
+
+    async def enter(self) -> None:
+        """See :meth:`JoinedStorage.enter`."""
+        ...
+
+    async def savepoint(self) -> None:
+        """See :meth:`JoinedStorage.savepoint`."""
+        ...
+
+    async def release(self) -> None:
+        """See :meth:`JoinedStorage.release`."""
+        ...
+
+    async def undo(self) -> None:
+        """See :meth:`JoinedStorage.undo`."""
+        ...
+
+    async def leave(self) -> None:
+        """See :meth:`JoinedStorage.leave`."""
+        ...
+
+
+@runtime_checkable
+class Joinable(Protocol):
+    """A storage that can write inside a transaction of the host's on the same database."""
+
+    def joined(self, connection: object, /) -> JoinedStorage | AsyncJoinedStorage:
+        """Bind the contract to the driver *connection* of the host's; nothing is asked of it yet.
+
+        Raises:
+            UsageError: it is no connection of this database's driver.
+        """
+        ...
+
+
+@runtime_checkable
+class Scannable(Protocol):
+    """A storage that can list its streams: for copying, and for nothing on a hot path."""
+
+    def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """Return (stream, version) in the order of the ids, strictly after *after* (``b""``: all).
+
+        Fewer than *limit* may come, none only at the end. A stream that exists while somebody pages
+        is returned once; one that is created or deleted meanwhile may be.
+        """
+        ...
+
+
+class Level(StrEnum):
+    """What a finding means."""
+
+    OK = "ok"
+    NOTE = "note"
+    """It works; somebody should know."""
+    FAULT = "fault"
+    """Something is lost, refused or unsafe."""
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at.
+
+    Attributes:
+        subject: ``schema``, ``permissions``, ``durability``, ``clock``, ``versions``, ``space`` ...
+        level: what it means.
+        text: what was found, in plain words.
+        remedy: what to do; empty if there is nothing to do.
+    """
+
+    subject: str
+    level: Level
+    text: str
+    remedy: str = ""
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A storage that can say whether it is in order; it reads, and changes nothing."""
+
+    def check(self) -> Sequence[Finding]:
+        """Look at schema, permissions, durability, clock, versions and space, each with a remedy."""
+        ...
+
+
 @runtime_checkable
 class Closable(Protocol):
     """A storage that holds something open. Who opened a storage closes it."""
@@ -240,6 +372,12 @@ def check_page(name: bytes, what: str, after: int, limit: int) -> None:
     check_token(name, what)
     if not -1 <= after <= MAX_INT or not 1 <= limit <= MAX_INT:
         raise ValueError("paging starts at -1 or later, and a limit is at least 1")
+
+
+def check_scan(after: object, limit: int) -> None:
+    """Raise ``ValueError`` unless a page of streams after *after* can be asked for."""
+    if not isinstance(after, bytes) or len(after) > MAX_ID or not 1 <= limit <= MAX_INT:
+        raise ValueError(f"paging starts after at most {MAX_ID} bytes, and a limit is at least 1")
 
 
 # Every write of every adapter passes here: few calls, for what is called once a commit is called cold.

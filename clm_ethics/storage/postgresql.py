@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 try:
@@ -17,8 +18,10 @@ try:
 except ImportError as missing:
     raise ImportError("it needs psycopg 3: pip install 'clm-ethics[postgres]'") from missing
 
-from clm_ethics.errors import StorageError
+from clm_ethics.errors import StorageError, StorageUnavailable
+from clm_ethics.storage import postgresql_check, postgresql_scrub
 from clm_ethics.storage.postgresql_errors import translate
+from clm_ethics.storage.postgresql_joined import WHICH, AsyncJoinedPostgres, JoinedPostgres, not_joinable
 from clm_ethics.storage.postgresql_link import (
     SESSION,
     Setting,
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from clm_ethics.storage.contract import Entry, Head, Write
+    from clm_ethics.storage.contract import Entry, Finding, Head, Write
     from clm_ethics.storage.postgresql_link import AsyncConnection, Connection
     from clm_ethics.storage.postgresql_sql import Call
 
@@ -107,6 +110,32 @@ class PostgresStorage:
     ) -> Sequence[tuple[int, bytes]]:
         """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*."""
         return self._run(self._setting.statements.find(token, until, after, limit))
+
+    def scrub(self) -> Sequence[str]:
+        """Remove overwritten and deleted rows (VACUUM), if this role may; writers go on meanwhile."""
+        try:
+            if not self._run(postgresql_scrub.may(self._setting)):
+                return postgresql_scrub.NOT_ALLOWED
+            return self._run(postgresql_scrub.vacuum(self._setting))
+        except StorageUnavailable as error:  # an erasure does not fail for it, and says so
+            return postgresql_scrub.failed(error)
+
+    def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """See :class:`clm_ethics.storage.Scannable`."""
+        return self._run(self._setting.statements.scan(after, limit))
+
+    def check(self) -> Sequence[Finding]:
+        """See :class:`clm_ethics.storage.Checkable`."""
+        return [*self._run(postgresql_check.asked(self._setting)), *postgresql_check.here()]
+
+    def joined(self, connection: object, /) -> JoinedPostgres | AsyncJoinedPostgres:
+        """See :class:`clm_ethics.storage.Joinable`: for a connection of psycopg 3, of either colour."""
+        here = partial(self._run, WHICH)
+        if isinstance(connection, psycopg.AsyncConnection):
+            return AsyncJoinedPostgres(self._setting, connection, partial(asyncio.to_thread, here))
+        if isinstance(connection, psycopg.Connection):
+            return JoinedPostgres(self._setting, connection, here)
+        raise not_joinable()
 
     def close(self) -> None:
         """Close the connections; may be called twice. After a fork, the child's copies are left alone."""
@@ -180,6 +209,21 @@ class AsyncPostgresStorage:
     ) -> Sequence[tuple[int, bytes]]:
         """See :meth:`PostgresStorage.find`."""
         return await self._run(self._setting.statements.find(token, until, after, limit))
+
+    async def scrub(self) -> Sequence[str]:
+        """See :meth:`PostgresStorage.scrub`."""
+        try:
+            if not await self._run(postgresql_scrub.may(self._setting)):
+                return postgresql_scrub.NOT_ALLOWED
+            return await self._run(postgresql_scrub.vacuum(self._setting))
+        except StorageUnavailable as error:  # an erasure does not fail for it, and says so
+            return postgresql_scrub.failed(error)
+
+    def joined(self, connection: object, /) -> AsyncJoinedPostgres:
+        """See :class:`clm_ethics.storage.Joinable`: for an awaiting connection of psycopg 3."""
+        if isinstance(connection, psycopg.AsyncConnection):
+            return AsyncJoinedPostgres(self._setting, connection, partial(self._run, WHICH))
+        raise not_joinable()
 
     async def aclose(self) -> None:
         """Finish the commits that were asked for, then close the connections; may be called twice."""
@@ -300,9 +344,9 @@ def create(
         raise not_opened(error, setting.place) from error
 
 
-def open_url(url: str) -> PostgresStorage:
+def open_url(url: str, *, create: bool = True) -> PostgresStorage:
     """Open ``postgresql://user@host/database``, with every parameter that libpq knows.
 
     Raises: see :class:`PostgresStorage`.
     """
-    return PostgresStorage(url)
+    return PostgresStorage(url, create=create)

@@ -68,6 +68,7 @@ class Setting:
         self.place = f"postgresql database {given.get('dbname') or given.get('user') or 'of this user'}"
         self.statements = Statements(self.quoted, self.place)
         self.trouble: StorageError | None = None
+        self.identity: Row = ()  # which database this is, once somebody has joined a transaction
         self._process = os.getpid()
 
     def opening(self, *, create: bool) -> Opening:

@@ -76,6 +76,11 @@ _SETTINGS: Final = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
 }
+IDENTITY: Final = (
+    "(SELECT system_identifier FROM pg_catalog.pg_control_system()),"
+    " (SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = current_database())"
+)
+"""Tells one database from another: the cluster's number, and the database's in it."""
 _PREPARE: Final = (
     "SELECT pg_is_in_recovery(), current_setting('server_version_num')::integer,"
     " current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),"

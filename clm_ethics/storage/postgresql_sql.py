@@ -21,6 +21,7 @@ from clm_ethics.storage.contract import (
     Head,
     Mark,
     check_page,
+    check_scan,
     check_token,
     check_writes,
 )
@@ -80,6 +81,7 @@ _FIND: Final = (
     "SELECT at, stream FROM {s}.mark WHERE token = %(token)s AND at <= %(until)s"
     " AND (at, stream) > (%(at)s, %(stream)s) ORDER BY at, stream LIMIT %(limit)s"
 )
+_SCAN: Final = "SELECT stream, version FROM {s}.head WHERE stream > %(after)s ORDER BY stream LIMIT %(limit)s"
 
 _COLUMNS: Final = "INSERT INTO {s}.head (stream, version, length, digest, state, data, tokens, instants) "
 _VALUES: Final = (
@@ -183,6 +185,12 @@ class Statements:
         statement = Statement(self._text(_FIND), values)
         return Call([statement], lambda answers: [(at, stream) for at, stream in answers[0]])
 
+    def scan(self, after: bytes, limit: int) -> Call[Sequence[tuple[bytes, int]]]:
+        """Build the call for :meth:`~clm_ethics.storage.Scannable.scan`."""
+        check_scan(after, limit)
+        statement = Statement(self._text(_SCAN), {"after": after, "limit": Int8(limit)})
+        return Call([statement], lambda answers: [(stream, version) for stream, version in answers[0]])
+
     def commit(self, writes: Sequence[Write]) -> Call[Sequence[bool]]:
         """Build the call for :meth:`~clm_ethics.storage.Storage.commit`, of at least one write.
 
@@ -200,6 +208,17 @@ class Statements:
             return [bool(made[n]) for n in range(len(writes))]
 
         return Call(statements, read, writes=True)
+
+    def inside(self, writes: Sequence[Write]) -> Call[Sequence[bool]]:
+        """Build the same call for a transaction that somebody else has begun, and commits."""
+        check_writes(writes)
+        order = sorted(range(len(writes)), key=lambda n: writes[n].stream)
+
+        def read(answers: Sequence[Sequence[Row]]) -> Sequence[bool]:
+            made = dict(zip(order, answers, strict=True))
+            return [bool(made[n]) for n in range(len(writes))]
+
+        return Call([self._write(writes[n]) for n in order], read)
 
     def _write(self, write: Write) -> Statement:
         stream, expected, head, entries, forget = write
