@@ -124,21 +124,6 @@ def check(storage: PostgresStorage, writers: list[Writer]) -> None:
     assert living(storage, SHARED).version == int(previous)
 
 
-def cut_off(cluster: Cluster, node: Node, *, frozen: bool) -> None:
-    """Cut *node* off from the others; its Patroni, if it is not frozen, will notice."""
-    if frozen:
-        node.freeze()
-    node.cut()
-
-
-def rejoin(cluster: Cluster, node: Node, *, frozen: bool) -> None:
-    """Mend what :func:`cut_off` did, and wait until all is whole."""
-    node.cut(cut=False)
-    if frozen:
-        node.freeze(frozen=False)
-    cluster.whole()
-
-
 # Leaders that die --------------------------------------------------------------------------------
 
 
@@ -206,7 +191,8 @@ def test_a_leader_that_is_cut_off_and_does_not_know(cluster: Cluster) -> None:
         before = stack.enter_context(closing(PostgresStorage(alone, max_size=1, timeout=0.5)))
         create_stream(before, b"s", head(1, 1), entry(1))
 
-        cut_off(cluster, old, frozen=True)
+        old.freeze()
+        old.cut()
         cluster.other_leader(old)
         until(lambda: _told(ana), "the withdrawal has returned")
         with closing(PostgresStorage(cluster.address("app"), timeout=5)) as after:
@@ -229,7 +215,9 @@ def test_a_leader_that_is_cut_off_and_does_not_know(cluster: Cluster) -> None:
         assert caught.value.written is None
         assert not ana.may("recommendations")
 
-        rejoin(cluster, old, frozen=True)
+        old.cut(cut=False)
+        old.freeze(frozen=False)
+        cluster.whole()
         assert not ana.read("recommendations", by="web")
         with closing(PostgresStorage(cluster.address("app"))) as healed:
             assert [entry(1), entry(2, b"new")] == story(healed, b"s")
@@ -253,14 +241,14 @@ def test_a_leader_that_is_cut_off_steps_down(cluster: Cluster) -> None:
         closing(PostgresStorage(cluster.address("app"), timeout=3)) as storage,
     ):
         create_stream(minority, b"s", head(1))
-        cut_off(cluster, old, frozen=False)
+        old.cut()
         with pytest.raises(StorageUnavailable):
             minority.commit([Write(b"s", 1, kept(2, 1), (entry(1, b"minority"),))])
         until(lambda: _refused(old), "the old leader refuses")
         cluster.other_leader(old)
         until(lambda: _made(storage), "the adapter has found the new leader")
-        rejoin(cluster, old, frozen=False)
         assert [entry(1, b"majority")] == story(storage, b"s")
+    old.cut(cut=False)  # whoever comes next waits until it follows
 
 
 def _refused(node: Node) -> bool:
