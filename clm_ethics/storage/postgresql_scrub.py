@@ -32,7 +32,10 @@ _NOT_OURS: Final = (
 )
 _MAY: Final = (
     b"SELECT current_setting('is_superuser') = 'on'"
-    b" OR pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class AS c"
+    b" OR pg_catalog.pg_has_role(c.relowner, 'USAGE')"
+    # from PostgreSQL 17 on: a right that can be granted
+    b" OR CASE WHEN current_setting('server_version_num')::integer >= 170000"
+    b" THEN pg_catalog.has_table_privilege(c.oid, 'MAINTAIN') ELSE false END FROM pg_catalog.pg_class AS c"
     b" JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
     b" WHERE n.nspname = %(schema)s AND c.relname = 'entry'"
 )
