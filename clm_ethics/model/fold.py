@@ -13,6 +13,7 @@ from .state import (
     Consent,
     Contact,
     Contract,
+    Decayed,
     Objection,
     Owed,
     Restriction,
@@ -159,6 +160,11 @@ def _(event: e.Recorded, state: State, index: int) -> dict[str, Any]:
     when = event.happened or event.at
     changes["happened"] = state.happened | {event.event: max(when, state.happened.get(event.event, when))}
     return changes
+
+
+@_effects.register
+def _(event: e.Preferred, state: State, index: int) -> dict[str, Any]:
+    return {"preferences": event.stated}
 
 
 @_effects.register
@@ -329,6 +335,25 @@ def _(event: e.Swept, state: State, index: int) -> dict[str, Any]:
             if part.count
         )
     return {"fields": fields}
+
+
+@_effects.register
+def _(event: e.Announced, state: State, index: int) -> dict[str, Any]:
+    done, sealed = (0, False)
+    if state.decay is not None and state.decay.since == event.since:
+        done, sealed = state.decay.done, state.decay.sealed
+    return {"decay": Decayed(event.since, event.step + 1, event.due, done, sealed)}
+
+
+@_effects.register
+def _(event: e.Faded, state: State, index: int) -> dict[str, Any]:
+    sealed = event.what == "seal" or (
+        state.decay is not None and state.decay.since == event.since and state.decay.sealed
+    )
+    changes: dict[str, Any] = {"decay": Decayed(event.since, event.step + 1, None, event.step + 1, sealed)}
+    if event.removed:
+        changes["fields"] = _remove(state.fields, event.removed)
+    return changes
 
 
 @_effects.register

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..lifecycle import advance, course
+from ..lifecycle.decay import sealed_away
 from ..model.fold import of_age
 from ..model.state import Consent, State, Status
 from ..model.times import NEVER, age_on, birthday, parse_born
@@ -321,6 +322,13 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
         stops += [why for name, why in case.plan.signals.items() if name in state.signals]
     if state.mutes and any(state.mutes.get(word, case.at) > case.at for word in purpose.processing):
         stops.append(reason("muted"))
+    # What the customer does themselves is their return, so it may be collected.
+    fading = state.decay is not None and not case.request.collect
+    if fading and sealed_away(case.policy.lifecycle.decay, state):
+        stops.append(reason("inactive.sealed"))
+    preferred = None if state.preferences is None else state.preferences.channels
+    if preferred is not None and case.request.channel and case.request.channel not in preferred:
+        stops.append(reason("preference.channel"))
     if purpose.stages and case.stage not in purpose.stages:
         stops.append(
             reason("stage.not_listed", f"{case.stage or 'none'}, and it is for {', '.join(purpose.stages)}")

@@ -207,8 +207,10 @@ class Policy:
 
     @cached_property
     def timed_events(self) -> frozenset[str]:
-        """The events whose absence moves a stage."""
-        return frozenset(move.without for move in self.lifecycle.moves if move.without)
+        """The events whose absence moves a stage, or lets data fade."""
+        decay = self.lifecycle.decay
+        missed = {move.without for move in self.lifecycle.moves if move.without}
+        return frozenset(missed if decay is None else missed.union(decay.without))
 
     @cached_property
     def identifying(self) -> frozenset[str]:
