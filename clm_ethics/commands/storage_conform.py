@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     report = url_run.run(target, progress)
     progress.done()
     if arguments.json:
-        show(_document(report))
+        show(_document(report, target))
     else:
         say(*_lines(report, target))
     return YES if report.held else NO
@@ -99,9 +99,7 @@ def _used(storage: Storage) -> bool:
     )
 
 
-def _document(report: Report) -> dict[str, Any]:
-    from ..testing.url_run import GUARANTEES
-
+def _document(report: Report, target: Target) -> dict[str, Any]:
     return {
         "held": report.held,
         "guarantees": [
@@ -113,10 +111,18 @@ def _document(report: Report) -> dict[str, Any]:
                 "fell": [_case(each) for each in report.of(number) if each.held is False],
                 "not_exercised": [_case(each) for each in report.of(number) if each.held is None],
             }
-            for number, name in [*enumerate(GUARANTEES, start=1), (0, "any history")]
+            for number, name in _asked(target)
         ],
         "not_exercised": list(report.unexercised),
     }
+
+
+def _asked(target: Target) -> list[tuple[int, str]]:
+    """Return number and name of the guarantees that were to be tested; 0 stands last."""
+    from ..testing.url_run import GUARANTEES
+
+    every = [*enumerate(GUARANTEES, start=1), (0, "any history")]
+    return [each for each in every if not target.only or each[0] in target.only]
 
 
 def _case(outcome: Outcome) -> dict[str, str]:
@@ -129,10 +135,8 @@ def _outcome(outcomes: list[Outcome]) -> str:
 
 
 def _lines(report: Report, target: Target) -> list[str]:
-    from ..testing.url_run import GUARANTEES
-
     lines: list[str] = []
-    for number, name in [*enumerate(GUARANTEES, start=1), (0, "any history")]:
+    for number, name in _asked(target):
         outcomes = report.of(number)
         word = _outcome(outcomes)
         lines.append(
@@ -142,10 +146,10 @@ def _lines(report: Report, target: Target) -> list[str]:
     lines += _unexercised(report)
     if not target.makes_new and not target.shares_nothing:
         lines.append("the storage holds what the tests have written: remove it")
-    fallen = [name for n, name in enumerate([*GUARANTEES], start=1) if _outcome(report.of(n)) == "fell"]
+    fallen = [name for number, name in _asked(target) if _outcome(report.of(number)) == "fell"]
     if report.held:
         return [*lines, "the contract holds, as far as it was exercised"]
-    return [*lines, f"the contract is broken: {', '.join(fallen) or 'by some history'}"]
+    return [*lines, f"the contract is broken: {', '.join(fallen) or 'nothing was exercised'}"]
 
 
 def _counted(outcomes: list[Outcome]) -> str:

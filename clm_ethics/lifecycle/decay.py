@@ -34,6 +34,8 @@ def quiet_since(rule: Decay, state: State) -> datetime | None:
     heard = [state.happened[name] for name in rule.without if name in state.happened]
     heard += [each.happened or each.at for each in state.consents.values() if each.status is Status.GRANTED]
     heard += [] if state.enrolled is None else [state.enrolled]
+    # A yes that is withdrawn no longer counts, but a no must not void what was sealed away.
+    heard += [] if state.decay is None else [state.decay.since]
     return max(heard, default=None)
 
 

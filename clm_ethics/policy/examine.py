@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import PolicyError
 from .document import read_text
 from .law import lint_law
-from .lint import Finding, lint
+from .lint import lint
 from .locate import locate
 from .policy import Policy
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from .finding import Finding
     from .locate import Path
 
 _PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")

@@ -12,7 +12,7 @@ from ..model.times import LONGEST
 from ..regimes import load_packs
 from ..regimes.regions import COUNTRIES
 from .reading import MOST_TEXT, NAME
-from .sections import LONGEST_LIST, MOST_CONTACTS
+from .sections import LONGEST_LIST, MOST_CONTACTS, MOST_PEOPLE
 from .values import Basis
 from .vocabulary import AUDIENCES, CATEGORIES, NORMALISERS, PROCESSING, ROWS, STARTS, TYPES
 
@@ -85,6 +85,27 @@ _BASES = one_or_many(one_of(Basis))
 AUDIT = {
     "keep": Key("How long the record of reads, choices and refused questions is kept.", SPAN),
 }
+_COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": MOST_PEOPLE}
+_YES_OR_NO: Schema = {"type": "boolean"}
+FACTS = {
+    "revenue_usd": Key("Gross revenue of the last calendar year, in US dollars.", _COUNT),
+    "turnover_eur": Key("Turnover of the last year, in euros.", _COUNT),
+    "employees": Key("Persons employed.", _COUNT),
+    "sale_share": Key(
+        "Percentage of the revenue that comes from selling personal data, rounded up.",
+        {"type": "integer", "minimum": 0, "maximum": 100},
+    ),
+    "sells": Key("You sell personal data, or are rewarded for it.", _YES_OR_NO),
+    "small_business": Key(
+        "You are one by the standards of the US Small Business Administration.", _YES_OR_NO
+    ),
+    "nonprofit": Key("You are a non-profit organisation.", _YES_OR_NO),
+    "charity": Key("You are a charity.", _YES_OR_NO),
+    "public_body": Key("You are a public authority or body.", _YES_OR_NO),
+    "food_retailer": Key("You sell food on 15,000 square feet or more, or deliver it.", _YES_OR_NO),
+    "platform": Key("You are an online platform: you show the public what users give you.", _YES_OR_NO),
+    "residents": Key("Per region, of how many residents data is handled in a year.", by_name(_COUNT, REGION)),
+}
 CONTROLLER = {
     "name": Key("Who is responsible (Art. 4(7) GDPR); stands in every notice.", TEXT, needed=True),
     "contact": Key("Where customers reach the controller (Art. 13(1)(a) GDPR).", TEXT, needed=True),
@@ -98,6 +119,9 @@ CONTROLLER = {
     "locales": Key(
         "The languages in which customers are told (BCP 47).",
         many({"type": "string", "pattern": f"^{LOCALE}$"}, least=1),
+    ),
+    "facts": Key(
+        "What decides whether a law binds you; what is not stated counts as within the law.", table(FACTS)
     ),
 }
 FIELD = {

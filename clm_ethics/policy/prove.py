@@ -226,6 +226,8 @@ def told(situation: Situation) -> str:
     """Say in plain words what the situation is, and what is decided in it."""
     facts, decision = situation.facts, situation.decision
     said = [_PERSON[facts.person]]
+    if facts.kind:
+        said.append("who is the contact of a business")
     said.append(f"in {facts.place}" if facts.place else "of unknown region")
     said.append("of unknown age" if facts.age is None else f"aged {facts.age}")
     if facts.person == "known":

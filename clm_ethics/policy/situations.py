@@ -62,6 +62,7 @@ class Facts(NamedTuple):
         stage: of the lifecycle.
         values: how the fields were collected: ``own`` (for this purpose), ``other`` (for another, before
             the answer), ``later`` (for another, after it), ``compatible``, ``expired`` or ``absent``.
+        kind: business: the contact of a business; empty: unknown, or a consumer.
     """
 
     person: str
@@ -78,6 +79,7 @@ class Facts(NamedTuple):
     muted: bool = False
     stage: str = ""
     values: str = "own"
+    kind: str = ""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -153,7 +155,8 @@ class Space:
 
     def signals(self, facts: Facts) -> frozenset[str]:
         """Return the signals that end the purpose's processing in a situation's place and time."""
-        return self.policy.plan(self.purpose, facts.channel, facts.place, facts.at, facts.age).signals
+        plan = self.policy.plan(self.purpose, facts.channel, facts.place, facts.at, facts.age, facts.kind)
+        return frozenset(plan.signals)
 
     # -- enumeration ---------------------------------------------------------------------------
 
@@ -181,7 +184,9 @@ class Space:
             (False, True) if self._can_mute() else (False,),
             self._stages(),
         ):
-            yield Facts(start.person, start.place, start.age, start.at, start.channel, *combined)
+            yield Facts(
+                start.person, start.place, start.age, start.at, start.channel, *combined, kind=start.kind
+            )
 
     def _answers(self, plan: Plan, start: Facts) -> tuple[str, ...]:
         may_have_been_young = start.age is not None and start.age >= plan.consent_age > 1
@@ -215,17 +220,19 @@ class Space:
         seen = set()
         for channel in ("", *self.purpose.channels):
             for age in (*self._ages(), None):
-                for place in self._regions:
-                    for plan, at in self._epochs(channel, place, age):
+                for place, kind in product(self._regions, ("", "business")):
+                    for plan, at in self._epochs(channel, place, age, kind):
                         said = (channel, age if age in self._apart else -1, _says(self.policy, plan, age))
                         if said not in seen:
                             seen.add(said)
-                            yield plan, Facts("known", place, age, at, channel)
+                            yield plan, Facts("known", place, age, at, channel, kind=kind)
 
-    def _epochs(self, channel: str, place: str, age: int | None) -> Iterator[tuple[Plan, datetime]]:
+    def _epochs(
+        self, channel: str, place: str, age: int | None, kind: str
+    ) -> Iterator[tuple[Plan, datetime]]:
         at: datetime | None = self._at
         while at is not None and at <= self._at + HORIZON:
-            plan = self.policy.plan(self.purpose, channel, place, at, age)
+            plan = self.policy.plan(self.purpose, channel, place, at, age, kind)
             yield plan, at
             at = plan.change
 
@@ -255,8 +262,9 @@ def _says(policy: Policy, plan: Plan, age: int | None) -> tuple[object, ...]:
         ),
         plan.consent_age > 0 and young,
         age is not None and plan.consent_age > 1,
-        plan.signals,
+        frozenset(plan.signals),
         plan.duties,
+        plan.sensitive is None,
     )
 
 
@@ -282,6 +290,8 @@ def represent(policy: Policy, purpose: Purpose, facts: Facts) -> State:
         return State()
     at = facts.at
     about = {"region": facts.place} if facts.place else {}
+    if facts.kind:
+        about["kind"] = facts.kind
     if facts.age is not None:
         about["born"] = _born(at.date(), facts.age).isoformat()
     living = not facts.person.startswith("erased")

@@ -58,6 +58,7 @@ def _within(value: Any, known: Iterable[str]) -> Any:
 
 
 _INSIDE = {
+    "facts": keys.FACTS,
     "keep": keys.KEEP,
     "confidential": keys.CONFIDENTIAL,
     "moves": keys.MOVE,

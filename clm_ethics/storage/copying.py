@@ -227,6 +227,8 @@ class _Copy:
     def _plan(self, stream: bytes, head: Head, there: Head | None) -> Iterator[Write]:
         """Yield the writes that bring a stream from *there* to *head*, the last with head and version."""
         expected, length = (there.version, there.length) if there else (0, 0)
+        if expected == head.version:
+            return
         if length > head.length:
             raise _another(stream, "is longer in the target")
         forget = list(self._forgotten(stream, length))
@@ -248,8 +250,6 @@ class _Copy:
         while len(forget) > MAX_FORGETS:
             expected = yield from _part(stream, expected, head, [], forget[:MAX_FORGETS], length)
             del forget[:MAX_FORGETS]
-        if expected == head.version:
-            raise _another(stream, "moved while it was copied")
         yield Write(stream, expected, head, tuple(chunk), tuple(forget))
 
     def _forgotten(self, stream: bytes, length: int) -> Iterator[int]:

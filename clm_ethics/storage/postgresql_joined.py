@@ -34,7 +34,7 @@ _ASK: Final = Statement(
         "SELECT pg_is_in_recovery(), current_setting('server_version_num')::integer,"
         " current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),"
         f" {IDENTITY}, current_setting('synchronous_commit'), current_setting('transaction_isolation'),"
-        " current_setting('transaction_read_only')"
+        " current_setting('transaction_read_only'), current_setting('synchronous_standby_names')"
     ).encode(),
     {},
 )
@@ -64,10 +64,11 @@ class _Joined:
                 "connect to the same database on the same server",
             )
         judge(row, self._setting.place)
-        durable, isolation, read_only = row[7:10]
-        if durable == "off":
+        durable, isolation, read_only, standbys = row[7:11]
+        # Where standbys are to confirm, only two of the levels wait until it is on their disks.
+        if durable == "off" or (standbys and durable not in {"on", "remote_apply"}):
             raise _wrong(
-                "the connection does not wait for the disk (synchronous_commit = off)",
+                f"the connection does not wait for the disk (synchronous_commit = {durable})",
                 "SET synchronous_commit = on",
             )
         if read_only == "on":

@@ -20,6 +20,8 @@ LEAST_FREE: Final = 64 << 20
 """Free bytes below which a file system is nearly full."""
 CLOCK_SLACK: Final = 300.0
 """Seconds by which a file may seem to come from the future."""
+MOUNTS: Final = Path("/proc/self/mounts")
+"""Where Linux lists what is mounted where."""
 _REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "fuse.sshfs", "ceph"})
 _VOLATILE: Final = frozenset({"tmpfs", "ramfs"})
 _FULL: Final = 2
@@ -73,7 +75,7 @@ def _durability(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]
 def _file_system(path: Path) -> str:
     """Return the kind of file system that *path* is on, as Linux tells it; empty elsewhere."""
     try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+        mounts = MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     best, kind = "", ""

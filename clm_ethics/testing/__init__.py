@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clm_ethics.testing.conformance import Connect, StorageConformance
     from clm_ethics.testing.conformance_files import StorageFileConformance
     from clm_ethics.testing.conformance_processes import StorageProcessConformance
+    from clm_ethics.testing.conformance_upgrade import StorageUpgradeConformance
     from clm_ethics.testing.hostile import Fault, HostileStorage
     from clm_ethics.testing.rules import check_rule
     from clm_ethics.testing.tamper import TAMPERINGS, Tamper, Tampering
@@ -29,6 +30,7 @@ __all__ = [
     "StorageConformance",
     "StorageFileConformance",
     "StorageProcessConformance",
+    "StorageUpgradeConformance",
     "Tamper",
     "Tampering",
     "check_rule",
@@ -43,16 +45,17 @@ _HOMES: Final = {
     "StorageConformance": "clm_ethics.testing.conformance",
     "StorageFileConformance": "clm_ethics.testing.conformance_files",
     "StorageProcessConformance": "clm_ethics.testing.conformance_processes",
+    "StorageUpgradeConformance": "clm_ethics.testing.conformance_upgrade",
     "TAMPERINGS": "clm_ethics.testing.tamper",
     "Tamper": "clm_ethics.testing.tamper",
     "Tampering": "clm_ethics.testing.tamper",
     "check_rule": "clm_ethics.testing.rules",
 }
 
-_PARTS: Final = (
-    "",
+REWRITTEN: Final = (
+    "clm_ethics.testing.conformance",
     *(
-        f"_{name}"
+        f"clm_ethics.testing.conformance_{name}"
         for name in (
             "bytes",
             "checked",
@@ -65,15 +68,14 @@ _PARTS: Final = (
             "processes",
             "races",
             "tools",
+            "upgrade",
         )
     ),
 )
+"""The suite's modules, whose assertions show their two sides when they fail."""
 
 if "pytest" in sys.modules:
-    # So that a failing assertion of the suite shows its two sides.
-    sys.modules["pytest"].register_assert_rewrite(
-        *(f"clm_ethics.testing.conformance{part}" for part in _PARTS)
-    )
+    sys.modules["pytest"].register_assert_rewrite(*REWRITTEN)
 
 
 def __getattr__(name: str) -> Any:

@@ -63,6 +63,7 @@ from clm_ethics.testing.conformance_tools import (
     load,
     make,
     marked,
+    patient,
     story,
 )
 
@@ -91,6 +92,9 @@ IDS = [
 class StorageConformance(Groups, Keeping, Opaque, Lasting, Pages, Enrolling, Races, Checked, AgainstTheModel):
     """Every guarantee of the contract, by its number, as far as one process can see it."""
 
+    patience = 180.0
+    """How long one test may take before a call of it counts as stuck, in seconds."""
+
     @pytest.fixture
     def opens(self, connect: Callable[[], Storage | AsyncStorage]) -> Iterator[Connect]:
         """Return *connect*; what it opens is made blocking if it is asynchronous, and closed in the end."""
@@ -108,7 +112,8 @@ class StorageConformance(Groups, Keeping, Opaque, Lasting, Pages, Enrolling, Rac
                 wrapped.append(opened)
             return opened
 
-        yield opens
+        with patient(self.patience):
+            yield opens
         for each in wrapped:
             each.close()
         for running in loops:
@@ -349,6 +354,14 @@ class StorageConformance(Groups, Keeping, Opaque, Lasting, Pages, Enrolling, Rac
         make(storage, *(Write(b"s%d" % n, 0, head(1, marks=marks)) for n in range(5)))
         assert tuple(sorted(marks)) == living(storage, b"s3").marks
         assert [(5, b"s%d" % n) for n in range(5)] == marked(storage, b"5")
+
+    def test_11_marks_until_any_instant(self, opens: Connect) -> None:
+        """``until`` may be before everything, and later than any mark can be."""
+        storage = opens()
+        create(storage, b"s", head(1, marks=[(b"t", 0), (b"u", MAX_INT)]))
+        for until, expected in ((-(1 << 70), []), (-1, []), (1 << 63, [(0, b"s")]), (1 << 70, [(0, b"s")])):
+            assert expected == [tuple(each) for each in storage.find(b"t", until=until, after=FIRST, limit=9)]
+        assert [(MAX_INT, b"s")] == marked(storage, b"u", until=1 << 64)
 
     def test_13_contained_after_closing(self, opens: Connect) -> None:
         """A storage that was closed says so, that nothing was written, and may be closed again."""

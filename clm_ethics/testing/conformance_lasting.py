@@ -34,6 +34,8 @@ class Lasting:
     """What was written is there for everybody; what is gone is gone for everybody."""
 
     appends: int
+    many = 500
+    """How many calls one connection makes in a row."""
 
     def test_04_linearizable_after_absence(self, opens: Connect) -> None:
         """Who has seen that nothing is there sees it at once when it is, and the other way round."""
@@ -107,6 +109,20 @@ class Lasting:
             assert living(fresh, b"s%d" % n) == head(2, 2, marks=[(b"t", n)])
             assert [None, b"body"] == [each.body for each in story(fresh, b"s%d" % n)]
         assert [(n, b"s%d" % n) for n in range(1, 40)] == marked(fresh, b"t")
+
+    def test_05_durable_each_of_many_calls(self, opens: Connect) -> None:
+        """Of hundreds of acknowledged calls none is missing, wherever in their row it was."""
+        storage, names = opens(), [b"s%d" % n for n in range(7)]
+        make(storage, *(Write(each, 0, head(1)) for each in names))
+        for n in range(self.many):
+            turn, name = n // len(names) + 1, names[n % len(names)]
+            after = head(turn + 1, turn, marks=[(b"t" + name, n)])
+            make(storage, Write(name, turn, after, (entry(turn, b"%d" % n),)))
+        for reader in (storage, opens()):
+            for n, name in enumerate(names):
+                mine = range(n, self.many, len(names))
+                assert [b"%d" % each for each in mine] == [each.body for each in story(reader, name)]
+                assert [(mine[-1], name)] == marked(reader, b"t" + name)
 
     def test_05_durable_over_many_openings(self, opens: Connect) -> None:
         """Opening, writing and closing again and again loses nothing and repeats nothing."""

@@ -105,6 +105,18 @@ class Pages:
 
         together(write, read, read)
 
+    def test_08_entries_after_refusals(self, opens: Connect) -> None:
+        """Writes that were refused, or malformed, use up no number."""
+        storage = opens()
+        create(storage, b"s", head(1))
+        for n in range(1, 9):
+            assert [False] == list(storage.commit([Write(b"s", 99, kept(100, n), (entry(n, b"refused"),))]))
+            malformed = Write(b"s", n, kept(n + 1, n), (entry(n + 1),))
+            with pytest.raises(ValueError, match=r"."):
+                storage.commit([malformed])
+            make(storage, Write(b"s", n, kept(n + 1, n), (entry(n),)))
+        assert [entry(n) for n in range(1, 9)] == story(storage, b"s")
+
     def test_08_entries_that_are_all_forgotten(self, opens: Connect) -> None:
         """Entries without bodies are entries: they are numbered, counted and paged like others."""
         storage = opens()

@@ -14,6 +14,7 @@ import pytest
 
 from clm_ethics import storage as storages
 from clm_ethics.storage.contract import Closable, Head, Write
+from clm_ethics.testing import REWRITTEN
 from clm_ethics.testing.apart import PREFIX, apart
 from clm_ethics.testing.processes import Place
 
@@ -189,6 +190,10 @@ class _Plugin:
     def target(self) -> Target:
         """Return the storage under test."""
         return self._target
+
+    def pytest_configure(self) -> None:
+        """Let failing assertions show their two sides; before pytest runs nobody would listen."""
+        pytest.register_assert_rewrite(*REWRITTEN)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

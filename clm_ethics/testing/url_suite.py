@@ -36,7 +36,8 @@ class TestContract(StorageConformance):
     def size(self, target: Target) -> None:
         """Make the long tests longer if everything is wanted."""
         if target.full:
-            self.length, self.examples, self.steps = 1_000_000, 200, 50
+            self.length, self.examples, self.steps, self.many = 1_000_000, 200, 50, 20_000
+            self.patience = 7200.0
 
 
 class TestProcesses(StorageProcessConformance):

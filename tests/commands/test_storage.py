@@ -235,6 +235,46 @@ def test_a_file_that_is_not_in_order(desk: Path, capsys: Any, monkeypatch: pytes
     assert "fault" == findings("sqlite:///shop.db", capsys)[1]["space"][0]["level"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "level"), [("nfs4", "fault"), ("tmpfs", "note"), ("ext4", None), ("cifs", "fault")]
+)
+def test_where_a_file_lies(
+    desk: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch, kind: str, level: str | None
+) -> None:
+    """A file on a network is a fault, one in memory is noted, one on a disk is fine."""
+    with opened("sqlite:///shop.db"):
+        pass
+    mounts = desk / "mounts"
+    mounts.write_text(f"none / overlay rw 0 0\ndevice {desk} {kind} rw 0 0\nother {desk}/deeper nfs rw 0 0\n")
+    monkeypatch.setattr("clm_ethics.storage.sqlite_check.MOUNTS", mounts)
+    code, found = findings("sqlite:///shop.db", capsys)
+    assert (level == "fault") == code
+    assert [level] * (level is not None) == [each["level"] for each in found["durability"][1:]]
+    mounts.unlink()
+    assert 1 == len(findings("sqlite:///shop.db", capsys)[1]["durability"])
+
+
+def test_a_file_that_cannot_be_written(desk: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file, or a folder, that this user may not write is a fault (root may write everything)."""
+    with opened("sqlite:///shop.db"):
+        pass
+    for part in ("the file", "its folder"):
+        monkeypatch.setattr("os.access", lambda path, mode, part=part: (part == "the file") == path.is_dir())
+        code, found = findings("sqlite:///shop.db", capsys)
+        assert (1, "fault") == (code, found["permissions"][0]["level"])
+        assert found["permissions"][0]["text"].startswith(part)
+
+
+def test_an_adapter_that_promises_nothing(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An adapter that could create something, or that cannot check itself, is a wrong call."""
+    monkeypatch.setattr(storage, "_opener", lambda scheme: lambda url: None)
+    code, _, err = called(["storage", "check", "mine:"], capsys)
+    assert (2, True) == (code, "does not promise to create nothing" in err)
+    monkeypatch.setattr(storage, "_opener", lambda scheme: lambda url, create: object())
+    code, _, err = called(["storage", "check", "mine:"], capsys)
+    assert (2, True) == (code, "cannot check itself" in err)
+
+
 def test_a_memory(capsys: Any) -> None:
     """A memory keeps nothing, and says so."""
     code, found = findings("memory:", capsys)

@@ -110,6 +110,21 @@ def test_a_yes_is_a_return_too(life):
     assert life.ana.may("recommendations")
 
 
+@pytest.mark.parametrize("no", ["refuse", "withdraw", "object_to"])
+def test_a_no_is_no_return(no):
+    """Taking back the last yes must not open what was sealed away."""
+    clock = Clock()
+    with steward(policy=FADING, clock=clock) as shop:
+        life = Life(shop, clock)
+        clock.move(days=1)
+        agree(life.ana, "newsletter")
+        life.pass_days(740)
+        assert ("inactive.sealed",) == life.ana.may("recommendations").codes
+        getattr(life.ana, no)("newsletter", by="customer")
+        assert ("inactive.sealed",) == life.ana.may("recommendations").codes
+        assert [("announced", 329), ("erased", 364)] == life.pass_days(371)
+
+
 def test_who_was_away_before_the_policy_knew_of_it_is_told_first():
     """The first sweep announces; the step comes no sooner than announced for."""
     clock = Clock()

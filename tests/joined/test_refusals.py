@@ -297,6 +297,31 @@ def test_settings_that_lose_writes(postgresql: PostgresHost, setting: str, match
     refused(postgresql.steward(), connection, match)
 
 
+def test_a_commit_that_would_not_wait_for_the_standbys(postgresql: PostgresHost) -> None:
+    """Where standbys have to confirm, a commit that waits for this server alone could be lost with it."""
+    shop = postgresql.steward()
+    connection = postgresql.host(begun=False)
+    connection.execute("SET synchronous_commit = local")
+    connection.execute("BEGIN")
+    with shop.joined(connection):
+        pass
+    connection.execute("ROLLBACK")
+    alter = "ALTER SYSTEM SET synchronous_standby_names = "
+    try:
+        connection.execute(f"{alter}'one'".encode())
+        connection.execute("SELECT pg_reload_conf()")
+        while not connection.execute("SHOW synchronous_standby_names").fetchone()[0]:
+            pass
+        connection.execute("BEGIN")
+        refused(shop, connection, "does not wait for the disk")
+    finally:
+        connection.execute("ROLLBACK")
+        connection.execute(f"{alter}''".encode())
+        connection.execute("SELECT pg_reload_conf()")
+        while connection.execute("SHOW synchronous_standby_names").fetchone()[0]:
+            pass
+
+
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
 def test_a_snapshot(postgresql: PostgresHost, level: str) -> None:
     """On a snapshot a customer who has not moved can be told of, who has gets 40001, none is enrolled."""

@@ -89,8 +89,16 @@ def test_a_market_without_a_law() -> None:
     """Where no pack speaks of it, it is denied, and that is said once."""
     places = found(markets=("AQ", "BV"))
 
-    assert {"purposes.news.channels[0]"} == places.keys()
+    assert {"controller.markets[0]", "controller.markets[1]", "purposes.news.channels[0]"} == places.keys()
     assert "AQ, BV" in places["purposes.news.channels[0]"][0]
+
+
+def test_a_market_whose_own_law_nobody_wrote_down() -> None:
+    """The law of the establishment follows there, and the local one is missing."""
+    places = found(markets=("DE", "AQ"))
+
+    assert {"controller.markets[1]"} == places.keys()
+    assert "no pack has the law of `AQ`" in places["controller.markets[1]"][0]
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from clm_ethics.policy.document import read_file, read_mapping
-from clm_ethics.policy.lint import Finding, lint
+from clm_ethics.policy.lint import lint
+
+if TYPE_CHECKING:
+    from clm_ethics.policy.finding import Finding
 
 CLEAN: dict[str, Any] = {
     "format": 1,

@@ -40,8 +40,15 @@ def facts_of(policy: Policy, state: State, request: Request, at: datetime) -> Fa
     purpose = policy.purposes[request.purpose]
     stage = decide(policy, state, request, at).stage
     case = deciding._case(policy, state, purpose, request, at, stage)
+    about, kind = state.about, state.about.get("kind", "")
     facts = Facts(
-        _person(state, purpose), state.about.get("region", ""), case.age, at, request.channel, stage=stage
+        _person(state, purpose),
+        about.get("region", ""),
+        case.age,
+        at,
+        request.channel,
+        stage=stage,
+        kind=kind,
     )
     answer = _answer(policy, case)
     if answer is None:
@@ -50,7 +57,7 @@ def facts_of(policy: Policy, state: State, request: Request, at: datetime) -> Fa
     entry = 0 if consent is None else consent.index
     contract = state.contracts.get(purpose.name)
     restriction = state.restriction
-    signals = case.plan.signals & set(state.signals)
+    signals = set(case.plan.signals) & set(state.signals)
     return facts._replace(
         answer=answer,
         objection=_objection(case, entry),

@@ -110,6 +110,7 @@ WRONG: dict[str, Any] = {
     "controller.markets": ["EU"],
     "controller.audience": "everybody",
     "controller.locales": ["english!"],
+    "controller.facts": {"employes": 12},
     "audit.keep": "3 years",
     "fields.email.type": "string",
     "fields.email.category": "user.email",

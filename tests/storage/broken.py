@@ -23,6 +23,16 @@ class LosesWrites(MemoryStorage):
         return [True] * len(writes) if self.calls % 3 == 0 else super().commit(writes)
 
 
+class LosesARareWrite(MemoryStorage):
+    """Acknowledges every 300th call and forgets to make it."""
+
+    calls = 0
+
+    def commit(self, writes: Sequence[Write], /) -> Sequence[bool]:
+        self.calls += 1
+        return [True] * len(writes) if self.calls % 300 == 0 else super().commit(writes)
+
+
 class IgnoresExpected(MemoryStorage):
     """Writes over whatever is there."""
 

@@ -70,6 +70,25 @@ class SkipsWholePagesOfForgotten(_Pages):
         return [] if len(page) > 5 and all(each.body is None for each in page) else page
 
 
+class BurnsNumbers(MemoryStorage):
+    """Lets a sequence number the entries, which a refused write moves on as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.burnt: dict[bytes, int] = {}
+
+    def commit(self, writes: Sequence[Write], /) -> Sequence[bool]:
+        made = super().commit(writes)
+        for write, was in zip(writes, made, strict=True):
+            if not was and write.stream in self._heads:
+                self.burnt[write.stream] = self.burnt.get(write.stream, 0) + len(write.entries)
+            stored = self._entries.get(write.stream, [])
+            burnt = self.burnt.get(write.stream, 0)
+            if was and write.entries:
+                stored[-len(write.entries) :] = [e._replace(index=e.index + burnt) for e in write.entries]
+        return made
+
+
 # 9: forgetting -----------------------------------------------------------------------------------
 
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import inspect
 from itertools import product
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from clm_ethics.storage.memory import MemoryStorage
 from clm_ethics.testing import StorageConformance
+from clm_ethics.testing.conformance_tools import patient
 from tests.storage import broken, broken_bytes, broken_calls, broken_connections, broken_pages
 from tests.storage.broken_connections import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from clm_ethics.storage import Write
     from clm_ethics.testing import Connect
 
 MUTANTS = {
     broken.LosesWrites: {1, 3},
+    broken.LosesARareWrite: {5},
     broken.IgnoresExpected: {2},
     broken.CreatesOver: {2},
     broken.ComparesOrder: {2},
@@ -92,6 +96,7 @@ MUTANTS = {
     broken_pages.LosesFullPages: {8},
     broken_pages.EndsAtThousands: {8},
     broken_pages.SkipsWholePagesOfForgotten: {8},
+    broken_pages.BurnsNumbers: {8},
     broken_pages.ForgetsTheFirstOnly: {9},
     broken_pages.ForgetsUpTo: {9},
     broken_pages.RevivesAtClosing: {9},
@@ -204,3 +209,35 @@ def test_the_machine_finds_mutants_by_itself(mutant: type) -> None:
     """Compared with the model, a mutant is found without a test written for it."""
     with pytest.raises(AssertionError):
         Quick().test_all_against_the_model(connecting(mutant))
+
+
+class HoldsItsPages(MemoryStorage):
+    """Locks out every writer until who pages has come to the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paging = Lock()
+
+    def find(self, token: bytes, /, **page: Any) -> Sequence[tuple[int, bytes]]:
+        rows = super().find(token, **page)
+        if rows:
+            self.paging.acquire(blocking=False)
+        return rows
+
+    def commit(self, writes: Sequence[Write], /) -> Sequence[bool]:
+        with self.paging:
+            return super().commit(writes)
+
+
+def test_paging_that_blocks_writers_falls() -> None:
+    """A page that keeps others from writing is caught by the test of paging while others write."""
+    with pytest.raises(AssertionError, match="a call never returned"), patient(2):
+        Quick().test_11_marks_while_paging(connecting(HoldsItsPages))
+
+
+def test_a_call_that_never_returns_falls() -> None:
+    """A storage that keeps its writers waiting for ever ends a test, not the run."""
+    lock = Lock()
+    lock.acquire()
+    with pytest.raises(AssertionError, match="a call never returned"), patient(0.05):
+        lock.acquire()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clm_ethics.storage.postgresql import AsyncPostgresStorage, PostgresStorage
-from clm_ethics.testing import StorageConformance
+from clm_ethics.testing import StorageConformance, StorageProcessConformance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,3 +45,14 @@ class TestAsyncPostgresStorage(StorageConformance):
     def connect(self, emptied: Server) -> Callable[[], AsyncStorage]:
         """Return what opens the database once more; the suite closes it on the same loop."""
         return lambda: AsyncPostgresStorage(emptied.address(), max_size=4)
+
+
+class TestPostgresProcesses(StorageProcessConformance):
+    """Several processes, and processes that are killed, on one server."""
+
+    kills = 5
+
+    @pytest.fixture
+    def url(self, emptied: Server) -> str:
+        """Return the server's address, with empty tables."""
+        return emptied.address()
