@@ -20,7 +20,6 @@ from .defaults import LEAST_SEGMENT, SERVICE
 from .facts import Facts, is_minor
 from .offers import Level, Offer
 from .plain import explain, explain_html
-from .preferences import preferences_of
 from .rule import apply_rules
 from .rules import AIM_RULES, RULES
 from .words import TIMED, reason
@@ -166,7 +165,7 @@ def pick(
     withheld = MappingProxyType({offer.name: each.against for offer, each in judged.items() if each.against})
     chosen = next((offer for offer, each in judged.items() if not each.against), None)
     now = case.at if state.at is None else max(case.at, state.at)
-    since = timing.forgotten_before(policy, now, preferences_of(state).most)
+    since = timing.forgotten_before(policy, now, timing.wanted(state))
     if chosen is None:
         again = _try_again(judged)
         return Pick(channel=channel, withheld=withheld, since=since, try_again=again)
@@ -242,10 +241,7 @@ def _judge(case: _Case, offer: Offer) -> _Judged:
         return _Judged(nothing, (unreachable,), None)
     stage = decision.stage if case.stage is None else case.stage
     minor = is_minor(case.policy, case.state, decision.at)
-    wants = preferences_of(case.state)
-    facts = Facts(
-        case.policy, case.state, purpose, case.channel, decision.at, stage, minor, preferences=wants
-    )
+    facts = Facts(case.policy, case.state, purpose, case.channel, decision.at, stage, minor)
     aim = _aim(case, offer, facts, decision)
     against = aim.why if aim.level is Level.NONE else ()
     against += tuple(

@@ -76,13 +76,18 @@ def peace(_: Offer, facts: Facts) -> Reason | None:
     return reason("contact.peace")
 
 
-def preferences(offer: Offer, facts: Facts) -> Reason | None:
-    """What the customer does not want to hear of, or where (E13); a service is heard all the same."""
-    if facts.service:
+def topics(offer: Offer, facts: Facts) -> Reason | None:
+    """Whoever has said what they care about hears of nothing else (E13), but for services."""
+    stated = facts.state.preferences
+    if facts.service or stated is None or stated.topics is None:
         return None
-    if unwanted := sorted(offer.topics & facts.preferences.topics):
-        return reason("contact.topic", ", ".join(unwanted))
-    return reason("contact.channel") if facts.channel.name in facts.preferences.channels else None
+    unwanted = sorted(offer.topics.difference(stated.topics))
+    return reason("contact.topic", ", ".join(unwanted)) if unwanted else None
+
+
+def preferred(_: Offer, facts: Facts) -> Reason | None:
+    """How often the customer wants to be addressed."""
+    return _why(timing.preferred(facts))
 
 
 def risky(offer: Offer, facts: Facts) -> Reason | None:

@@ -138,7 +138,6 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
         Kind.HOUSE,
     ),
     "contact.topic": ("the customer does not want to hear of this", "DMA Code", Kind.HOUSE),
-    "contact.channel": ("the customer does not want to be reached here", "DMA Code", Kind.HOUSE),
     "contact.preferred": ("the customer wants to hear from us more rarely", "DMA Code", Kind.HOUSE),
     "contact.fatigue": (
         "the customer has not answered for a long time",
