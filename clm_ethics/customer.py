@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .flows import Pending
 from .flows.colours import awaiting_one, blocking_one
-from .verbs import asking, choosing, consenting, erasing, informing, prompting, staging, telling, visiting
+from .verbs import (
+    asking,
+    choosing,
+    consenting,
+    deriving,
+    erasing,
+    informing,
+    prompting,
+    staging,
+    telling,
+    visiting,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -177,6 +188,8 @@ class Customer(_Handle):
     record = blocking_one(telling.record)
     correct = blocking_one(telling.correct)
     inform = blocking_one(informing.inform)
+    derive = blocking_one(deriving.derive)
+    prefer = blocking_one(deriving.prefer)
     identify = blocking_one(visiting.identify)
     unidentify = blocking_one(visiting.unidentify)
     grant = blocking_one(consenting.grant)
@@ -215,6 +228,8 @@ class AsyncCustomer(_Handle):
     record = awaiting_one(telling.record)
     correct = awaiting_one(telling.correct)
     inform = awaiting_one(informing.inform)
+    derive = awaiting_one(deriving.derive)
+    prefer = awaiting_one(deriving.prefer)
     identify = awaiting_one(visiting.identify)
     unidentify = awaiting_one(visiting.unidentify)
     grant = awaiting_one(consenting.grant)

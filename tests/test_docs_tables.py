@@ -32,6 +32,25 @@ EVENT = "key of `[events.NAME]`"
 PURPOSE = "key of `[purposes.NAME]`"
 LIFECYCLE = "key of `[lifecycle]`"
 CHANNEL = "key of `[channels.NAME]`"
+STEP = {"after": "P1Y", "announce": "P14D", "seal": True}
+DECAY = {"without": ["order_placed"], "steps": [STEP]}
+DECAYS: dict[str, dict] = {"without": {"without": ["order"]}, "steps": {"steps": [STEP, STEP]}}
+STEPS: dict[str, dict] = {
+    "after": {"after": "a year"},
+    "announce": {"announce": "P1Y"},
+    "shrink": {"seal": GONE, "shrink": {"email": 1}},
+    "seal": {"seal": False},
+    "forget": {"forget": True},
+    "closes": {"closes": ["account"]},
+}
+
+
+def stepped(**more: object) -> dict:
+    """Return a decay of one step, with keys changed or gone."""
+    step = {key: value for key, value in (STEP | more).items() if value is not GONE}
+    return DECAY | {"steps": [step]}
+
+
 MUCH = {"field": "churn", "most": "much"}
 THRESHOLD = {"from": "prospect", "to": "customer", "when": {"field": "points", "most": 1}}
 MOVES = [*EXAMPLE["lifecycle"]["moves"], {"from": "lost", "to": "churned", "on": "complaint"}]
@@ -100,6 +119,7 @@ WRONG = (
     Wrong(PURPOSE, "channels", "purposes.account.channels", ["sms"]),
     Wrong(PURPOSE, "consent_expires", "purposes.recommendations.consent_expires", "P0D"),
     Wrong(PURPOSE, "sale", "purposes.order.sale", "yes"),
+    Wrong(PURPOSE, "support", "purposes.order.support", "yes"),
     Wrong(PURPOSE, "device", "purposes.recommendations.device", 1),
     Wrong(PURPOSE, "confidential", "purposes.invoicing.confidential", {"law": "GwG s. 47"}),
     Wrong(PURPOSE, "actors", "purposes.account.actors", ["web", "web"]),
@@ -111,10 +131,13 @@ WRONG = (
     Wrong(LIFECYCLE, "start", "lifecycle.start", GONE),
     Wrong(LIFECYCLE, "purpose", "lifecycle.purpose", GONE),
     Wrong(LIFECYCLE, "moves", "lifecycle.moves", MOVES),
+    Wrong(LIFECYCLE, "decay", "lifecycle.decay", {}),
     Wrong("key of a move", "from", "lifecycle.moves.0.from", []),
     Wrong("key of a move", "to", "lifecycle.moves.0.to", GONE),
     Wrong("key of a move", "on", "lifecycle.moves.0.on", "order"),
     Wrong("key of a move", "after", "lifecycle.moves.0.after", "P90D"),
+    *(Wrong("key of the decay", key, "lifecycle.decay", DECAY | more) for key, more in DECAYS.items()),
+    *(Wrong("key of a step", key, "lifecycle.decay", stepped(**more)) for key, more in STEPS.items()),
     Wrong("key of a value", "field", "lifecycle.moves.0", THRESHOLD | {"when": {"least": 1}}),
     Wrong("key of a value", "least", "lifecycle.moves.0", THRESHOLD | {"when": {"field": "churn"}}),
     Wrong("key of a value", "most", "lifecycle.moves.0", THRESHOLD | {"when": MUCH}),

@@ -8,9 +8,14 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from . import storage_check, storage_conform, storage_copy
+from . import storage_check, storage_conform, storage_copy, storage_create
 
-VERBS: Final = {"check": storage_check, "conform": storage_conform, "copy": storage_copy}
+VERBS: Final = {
+    "check": storage_check,
+    "conform": storage_conform,
+    "copy": storage_copy,
+    "create": storage_create,
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

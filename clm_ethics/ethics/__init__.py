@@ -11,11 +11,14 @@ from .defaults import DEFAULTS, Default
 from .facts import Facts
 from .findings import Finding
 from .offers import Level, Offer
+from .preferences import Preferences
 from .prompts import Prompt, judge_prompt
 from .release import Made, still
+from .review import review
 from .reviews import Served, parity, proxies
 from .rule import Kind, Rule, rule
 from .rules import AIM_RULES, RULES
+from .segments import Segment, segments
 from .statements import Change, Deadline, Experiment, Incentive, Pressure, Price, Scarcity, Statement
 
 __all__ = [
@@ -37,11 +40,13 @@ __all__ = [
     "Made",
     "Offer",
     "Pick",
+    "Preferences",
     "Pressure",
     "Price",
     "Prompt",
     "Rule",
     "Scarcity",
+    "Segment",
     "Served",
     "Statement",
     "judge_prompt",
@@ -49,6 +54,8 @@ __all__ = [
     "parity",
     "pick",
     "proxies",
+    "review",
     "rule",
+    "segments",
     "still",
 ]

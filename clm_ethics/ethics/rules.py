@@ -24,6 +24,7 @@ STATE_RULES = tuple(
         ("no_channel_hopping", state.hopping),
         ("left_in_peace", state.peace),
         ("opt_out_signals", state.signals),
+        ("preferences", state.preferences),
         ("offer_stage", state.stage),
         ("sensitive_inference", state.inferred),
         ("risky_offers", state.risky),

@@ -63,12 +63,29 @@ def reaches(channel: Channel) -> bool:
     return bool(channel.address) or channel.row in REACHING
 
 
-def forgotten_before(policy: Policy, at: datetime) -> datetime:
-    """Return the instant (UTC) before which no contact matters to any limit, at *at* or later."""
+def forgotten_before(policy: Policy, at: datetime, wanted: Cap | None = None) -> datetime:
+    """Return the instant (UTC) before which no contact matters to any limit, at *at* or later.
+
+    *wanted* is the customer's own limit, if there is one.
+    """
     caps = [cap for channel in policy.channels.values() for cap in channel.caps]
     spans = [cap.per for cap in (*caps, *CONTACT_BUDGET, *WIN_BACK, URGENCY)]
-    longest = max(span.longest for span in (*spans, FATIGUE_SPAN))
+    spans += [FATIGUE_SPAN, *([] if wanted is None else [wanted.per])]
+    longest = max(span.longest for span in spans)
     return Duration(seconds=longest).before(at)
+
+
+def forgotten_sooner(policy: Policy, at: datetime) -> dict[str, datetime]:
+    """Return, per channel that does not reach out, the instant (UTC) before which its contacts do not matter.
+
+    Its own caps look at them, and the limit of pressure at those that pressed; no other limit does.
+    """
+    spans = {
+        name: max(cap.per.longest for cap in channel.caps)
+        for name, channel in policy.channels.items()
+        if channel.caps and not reaches(channel)
+    }
+    return {name: Duration(seconds=longest).before(at) for name, longest in spans.items()}
 
 
 def caps(facts: Facts) -> Wait | None:
@@ -87,6 +104,9 @@ def budget(facts: Facts) -> Wait | None:
     if len(unanswered) >= FATIGUE_STOP:
         until = FATIGUE_SPAN.after(unanswered[len(unanswered) - FATIGUE_STOP])
         return Wait(reason("contact.fatigue", f"{FATIGUE_STOP} in {span(FATIGUE_SPAN)}"), until)
+    wanted = facts.preferences.most
+    if wanted is not None and (full := _full((wanted,), _reached(facts), facts.at, "contact.preferred")):
+        return full
     if len(unanswered) >= FATIGUE_HALF:
         halved = [Cap(max(cap.max // 2, 1), cap.per) for cap in CONTACT_BUDGET]
         return _full(halved, _reached(facts), facts.at, "contact.fatigue")
@@ -168,7 +188,7 @@ def quiet(facts: Facts) -> Wait | None:
     first = _quiet_in(windows, zones, facts.at)
     if first is None:
         return None
-    why = next(said for window, said in hours if _within(window, _minute(first, facts.at)))
+    why = next(said for window, said in hours if within(window, _minute(first, facts.at)))
     return Wait(why, _loud_again(windows, zones, facts.at))
 
 
@@ -223,7 +243,7 @@ def _minute(zone: ZoneInfo, at: datetime) -> int:
     return clock.hour * 60 + clock.minute
 
 
-def _within(window: Quiet, minute: int) -> bool:
+def within(window: Quiet, minute: int) -> bool:
     """Say whether *minute* of the day lies in the window; its end does not, and it may span midnight."""
     if window.start < window.end:
         return window.start <= minute < window.end
@@ -234,7 +254,7 @@ def _quiet_in(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime) -
     """Return the first zone in which it is quiet at *at*."""
     for zone in zones:
         minute = _minute(zone, at)
-        if any(_within(window, minute) for window in windows):
+        if any(within(window, minute) for window in windows):
             return zone
     return None
 
@@ -250,7 +270,7 @@ def _loud_again(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime)
         if zone is None:
             return when
         minute = _minute(zone, when)
-        left = min((each.end - minute) % _DAY for each in windows if _within(each, minute))
+        left = min((each.end - minute) % _DAY for each in windows if within(each, minute))
         end = when + max(left, 1) * _MINUTE
         # Where clocks change in between, the end comes earlier or later: then each minute is looked at.
         steady = end.astimezone(zone).utcoffset() == when.astimezone(zone).utcoffset()

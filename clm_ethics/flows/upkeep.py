@@ -6,6 +6,7 @@ from operator import attrgetter, is_
 from typing import TYPE_CHECKING
 
 from ..lifecycle import next_due
+from ..lifecycle.decay import coming as next_fading
 from ..model.state import BUILT_IN, State
 from ..model.times import NEVER
 from ..policy.decide import effective_moves
@@ -73,6 +74,9 @@ def next_sweep(policy: Policy, state: State) -> datetime | None:
             coming.append(None if when == NEVER else when)
     if state.owed is not None and state.erased is None:
         coming.append(state.owed.due)
+    if not restricted:
+        fading = next_fading(policy.lifecycle.decay, state)
+        coming.append(None if fading is None else fading.at)
     if state.audit_since is not None:
         coming.append(policy.declared.audit_keep.after(state.audit_since))
     return min((each for each in coming if each is not None), default=None)

@@ -52,12 +52,42 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
         return self.on if self.when is None else self.when.name
 
 
+class DecayStep(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens *after* so long without a sign, and how long before that it is announced.
+
+    Attributes:
+        shrink: per field how many of its newest items stay; 0: none, and no single value.
+        seal: everything but what a law or a contract needs is sealed away.
+        forget: the customer is erased, but not while a contract is open that *closes* does not name.
+    """
+
+    after: Duration
+    announce: Duration
+    shrink: dict[str, int] = {}
+    seal: bool = False
+    forget: bool = False
+    closes: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """What it does: ``shrink``, ``seal`` or ``forget``."""
+        return "forget" if self.forget else "seal" if self.seal else "shrink"
+
+
+class Decay(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of the data of who stays away: *steps*, counted from the last event of *without*."""
+
+    without: tuple[str, ...]
+    steps: tuple[DecayStep, ...]
+
+
 class Lifecycle(msgspec.Struct, frozen=True, kw_only=True):
     """Stages and moves; timed moves look at behaviour and need *purpose*."""
 
     start: str = ""
     purpose: str = ""
     moves: tuple[Move, ...] = ()
+    decay: Decay | None = None
 
     def diagram(self, form: str = "mermaid") -> str:
         """Draw the stages and moves: ``mermaid`` (text) or ``svg`` (with a title and a description).

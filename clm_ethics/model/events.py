@@ -1,8 +1,8 @@
 """What can happen to a customer: frozen events, each carrying its own effects.
 
 An event says what was opened, closed, moved, muted and collected, so that ``fold`` needs no
-policy. Two attributes never reach the ledger: ``about`` (the built-in facts' values) and
-``Restricted.reason``; they live in the sealed state only, and :func:`recorded` strips them.
+policy. Three attributes never reach the ledger: ``about`` (the built-in facts' values), ``Restricted.reason``
+and the topics of ``Preferred``; they live in the sealed state only, and :func:`recorded` strips them.
 
 The names of the classes are the storage format: an entry's record is the event as JSON with
 sorted keys, its class name in lower case under ``kind``.
@@ -15,7 +15,7 @@ from datetime import datetime
 
 import msgspec
 
-from .state import Clause, Contact
+from .state import Clause, Contact, Preferences
 
 _BORDER = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -36,6 +36,8 @@ class Collected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         appended: it is one more item of a list; otherwise it replaces what was there.
         dropped: how many of the list's oldest items had to go to make room.
         consented: it was collected under consent.
+        inputs: the fields that it was derived from.
+        model: what derived it.
     """
 
     field: str
@@ -45,6 +47,8 @@ class Collected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     appended: bool = False
     dropped: int = 0
     consented: bool = False
+    inputs: tuple[str, ...] = ()
+    model: str = ""
 
 
 class Removed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -142,6 +146,16 @@ class Informed(Event, frozen=True, kw_only=True):
 
     shown: str = ""
     informed: tuple[str, ...] = ()
+
+
+class Preferred(Event, frozen=True, kw_only=True):
+    """The customer stated what they prefer; the topics are in the sealed state only."""
+
+    stated: Preferences
+
+    def __repr__(self) -> str:
+        """Show nothing of the customer."""
+        return f"<Preferred at {self.at:%Y-%m-%d %H:%M}>"
 
 
 class Granted(Event, frozen=True, kw_only=True):
@@ -258,6 +272,8 @@ class Refusal(Event, frozen=True, kw_only=True):
 class Chosen(Event, frozen=True, kw_only=True):
     """An offer was chosen and its contact reserved; contacts before *since* count no more.
 
+    *brief*: per channel whose contacts count for a shorter time, the same; those that pressed stay.
+
     *pressed*: the offer hurries people.
     """
 
@@ -269,6 +285,7 @@ class Chosen(Event, frozen=True, kw_only=True):
     stated: dict[str, str] = {}
     counts: bool = True
     since: datetime | None = None
+    brief: dict[str, datetime] = {}
     pressed: bool = False
 
 
@@ -311,6 +328,31 @@ class Swept(Event, frozen=True, kw_only=True):
 
     removed: tuple[Removed, ...] = ()
     left: dict[str, tuple[Left, ...]] = {}
+
+
+class Announced(Event, frozen=True, kw_only=True):
+    """That a step of inactivity will come.
+
+    Attributes:
+        what: ``shrink``, ``seal`` or ``forget``.
+        step: its place in the policy, from 0.
+        since: when the customer was last heard of (UTC).
+        due: when it comes, unless they return (UTC).
+    """
+
+    what: str
+    step: int
+    since: datetime
+    due: datetime
+
+
+class Faded(Event, frozen=True, kw_only=True):
+    """A step of inactivity was made: fields shrank, or everything was sealed away."""
+
+    what: str
+    step: int
+    since: datetime
+    removed: tuple[Removed, ...] = ()
 
 
 class Forgotten(Event, frozen=True, kw_only=True):
@@ -357,6 +399,7 @@ AnyEvent = (
     | Corrected
     | Recorded
     | Informed
+    | Preferred
     | Granted
     | Refused
     | Withdrawn
@@ -374,6 +417,8 @@ AnyEvent = (
     | Cancelled
     | Asked
     | Swept
+    | Announced
+    | Faded
     | Forgotten
     | ErasureBegun
     | ErasureDone
@@ -386,7 +431,7 @@ IN_CLEAR = (Forgotten, ErasureBegun, ErasureDone)
 NO = (Refused, Withdrawn, Objected, Restricted)
 """Events that only ever permit less: they never fail, and raise the stream's floor."""
 
-SMALL = (*NO, RestrictionLifted, Read, Refusal, Sent, Cancelled, Swept, *IN_CLEAR)
+SMALL = (*NO, RestrictionLifted, Read, Refusal, Sent, Cancelled, Swept, Announced, Faded, *IN_CLEAR)
 """Events for which a full state has room: they add to it no more than a no does."""
 
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -399,6 +444,8 @@ def recorded(event: Event) -> bytes:
         event = msgspec.structs.replace(event, about={})
     elif isinstance(event, Restricted) and event.reason:
         event = msgspec.structs.replace(event, reason="")
+    elif isinstance(event, Preferred) and event.stated.topics:
+        event = msgspec.structs.replace(event, stated=msgspec.structs.replace(event.stated, topics=()))
     return _encoder.encode(event)
 
 

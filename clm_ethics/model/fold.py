@@ -13,6 +13,7 @@ from .state import (
     Consent,
     Contact,
     Contract,
+    Decayed,
     Objection,
     Owed,
     Restriction,
@@ -162,6 +163,11 @@ def _(event: e.Recorded, state: State, index: int) -> dict[str, Any]:
 
 
 @_effects.register
+def _(event: e.Preferred, state: State, index: int) -> dict[str, Any]:
+    return {"preferences": event.stated}
+
+
+@_effects.register
 def _(event: e.Granted, state: State, index: int) -> dict[str, Any]:
     consent = Consent(
         status=Status.GRANTED,
@@ -271,14 +277,21 @@ def _(event: e.Refusal, state: State, index: int) -> dict[str, Any]:
 
 @_effects.register
 def _(event: e.Chosen, state: State, index: int) -> dict[str, Any]:
-    since = event.since
-    contacts = tuple(each for each in state.contacts if since is None or each.at >= since)
+    contacts = tuple(each for each in state.contacts if _counts_still(each, event))
     if event.counts:
         contacts += (Contact(index=index, at=event.at, channel=event.channel, pressed=event.pressed),)
     asked: dict[str, Any] = {} if state.audit_since is not None else {"audit_since": event.at}
     if state.owed is not None and event.counts:  # told at the latest with the first contact: Art. 14(3)(b)
         asked["owed"] = replace(state.owed, due=min(state.owed.due, event.at))
     return {"contacts": contacts, **asked}
+
+
+def _counts_still(contact: Contact, event: e.Chosen) -> bool:
+    """Say whether some limit may still look at an earlier *contact*."""
+    if event.since is not None and contact.at < event.since:
+        return False
+    own = None if contact.pressed else event.brief.get(contact.channel)
+    return own is None or contact.at >= own
 
 
 @_effects.register
@@ -322,6 +335,25 @@ def _(event: e.Swept, state: State, index: int) -> dict[str, Any]:
             if part.count
         )
     return {"fields": fields}
+
+
+@_effects.register
+def _(event: e.Announced, state: State, index: int) -> dict[str, Any]:
+    done, sealed = (0, False)
+    if state.decay is not None and state.decay.since == event.since:
+        done, sealed = state.decay.done, state.decay.sealed
+    return {"decay": Decayed(event.since, event.step + 1, event.due, done, sealed)}
+
+
+@_effects.register
+def _(event: e.Faded, state: State, index: int) -> dict[str, Any]:
+    sealed = event.what == "seal" or (
+        state.decay is not None and state.decay.since == event.since and state.decay.sealed
+    )
+    changes: dict[str, Any] = {"decay": Decayed(event.since, event.step + 1, None, event.step + 1, sealed)}
+    if event.removed:
+        changes["fields"] = _remove(state.fields, event.removed)
+    return changes
 
 
 @_effects.register

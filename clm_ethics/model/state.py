@@ -199,6 +199,43 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
     by: str = ""
 
 
+class Decayed(msgspec.Struct, frozen=True, array_like=True):
+    """How far inactivity has come; void once the customer is heard of after *since*.
+
+    Attributes:
+        since: when they were last heard of (UTC).
+        announced: how many steps have been announced.
+        due: when the last of these happens (UTC).
+        done: how many steps have been made.
+        sealed: their data is sealed away.
+    """
+
+    since: datetime
+    announced: int = 0
+    due: datetime | None = None
+    done: int = 0
+    sealed: bool = False
+
+
+class Preferences(msgspec.Struct, frozen=True, array_like=True):
+    """What the customer has stated; ``None``: nothing. It outranks what is inferred, and only narrows.
+
+    Attributes:
+        topics: the host's words for what they care about; only these.
+        channels: on which they want to be addressed; only these.
+        most: how many messages they want at most, in any time of *per*.
+    """
+
+    topics: tuple[str, ...] | None = None
+    channels: tuple[str, ...] | None = None
+    most: int | None = None
+    per: Duration = Duration()
+
+    def __repr__(self) -> str:
+        """Show nothing of the customer."""
+        return "<Preferences>"
+
+
 class Run(msgspec.Struct, frozen=True, array_like=True):
     """Where a value, or a run of a list's items, came from.
 
@@ -270,6 +307,8 @@ class State(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     settled: datetime | None = None
     lasts: dict[str, datetime] = {}
+    decay: Decayed | None = None
+    preferences: Preferences | None = None
 
     def __repr__(self) -> str:
         """Show the shape only: a state is personal data."""

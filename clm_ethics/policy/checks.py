@@ -16,6 +16,7 @@ from .values import Basis
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ..lifecycle.values import Decay, DecayStep
     from .reading import Source, Table
     from .values import Declared, EventRule, Field, Lifecycle, Move, Purpose
 
@@ -222,8 +223,40 @@ def _check_lifecycle(declared: Declared, source: Source) -> None:
                 path = ("lifecycle", "moves", index, key)
                 source.note(path, f"no event `{shorten(name)}`", nearest("event", name, declared.events))
         _check_threshold(index, move, declared, source)
+    if lifecycle.decay is not None:
+        _check_decay(lifecycle.decay, declared, source)
     _check_clashes(lifecycle, source)
     _check_reach(lifecycle, source)
+
+
+def _check_decay(decay: Decay, declared: Declared, source: Source) -> None:
+    """Steps follow each other, are announced after the one before, and name what there is."""
+    path = ("lifecycle", "decay")
+    _check_names(source, (*path, "without"), "event", decay.without, declared.events)
+    contracts = [name for name, each in declared.purposes.items() if Basis.CONTRACT in each.all_bases]
+    before = 0
+    for index, step in enumerate(decay.steps):
+        here = (*path, "steps", index)
+        _check_names(source, (*here, "closes"), "contract", step.closes, contracts)
+        _check_shrink(step, (*here, "shrink"), declared, source)
+        if step.after.longest <= before:
+            source.note((*here, "after"), "it comes before the step above", "put the steps in order")
+        if step.announce.longest >= step.after.longest:
+            source.note(
+                (*here, "announce"), "it is announced before it is counted", "write less than `after`"
+            )
+        before = max(before, step.after.longest)
+        if step.forget and index + 1 < len(decay.steps):
+            source.note(here, "nothing comes after forgetting", "let it be the last step")
+
+
+def _check_shrink(step: DecayStep, path: tuple[str | int, ...], declared: Declared, source: Source) -> None:
+    for name, kept in step.shrink.items():
+        field = declared.fields.get(name)
+        if field is None:
+            source.note((*path, name), f"no field `{shorten(name)}`", nearest("field", name, declared.fields))
+        elif kept and field.type != "list":
+            source.note((*path, name), f"`{name}` is {field.type}", "write 0: only a list keeps items")
 
 
 def _check_threshold(index: int, move: Move, declared: Declared, source: Source) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..lifecycle import advance, course
+from ..lifecycle.decay import sealed_away
 from ..model.fold import of_age
 from ..model.state import Consent, State, Status
 from ..model.times import NEVER, age_on, birthday, parse_born
@@ -289,7 +290,9 @@ def _claimed(case: Case, group: Group, basis: Basis) -> Claim:
 
 
 def _said(case: Case, basis: Basis) -> str:
-    """Return the claim that regimes judge: a guardian's consent is one of its own."""
+    """Return the claim that regimes judge: a guardian's consent, or a supporter's address, is its own."""
+    if basis is SOFT_OPT_IN and not _soft(case, support=False) and _soft(case):
+        return "charity_soft_opt_in"
     if basis is not CONSENT or case.consent is None or case.consent.given_by != "guardian":
         return basis
     return "guardian_consent"
@@ -321,6 +324,13 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
         stops += [why for name, why in case.plan.signals.items() if name in state.signals]
     if state.mutes and any(state.mutes.get(word, case.at) > case.at for word in purpose.processing):
         stops.append(reason("muted"))
+    # What the customer does themselves is their return, so it may be collected.
+    fading = state.decay is not None and not case.request.collect
+    if fading and sealed_away(case.policy.lifecycle.decay, state):
+        stops.append(reason("inactive.sealed"))
+    preferred = None if state.preferences is None else state.preferences.channels
+    if preferred is not None and case.request.channel and case.request.channel not in preferred:
+        stops.append(reason("preference.channel"))
     if purpose.stages and case.stage not in purpose.stages:
         stops.append(
             reason("stage.not_listed", f"{case.stage or 'none'}, and it is for {', '.join(purpose.stages)}")
@@ -418,21 +428,25 @@ def _ask_soft(case: Case, group: Group) -> tuple[bool, Reason]:
     return (True, reason("soft_opt_in.met")) if _soft(case) else (False, reason("soft_opt_in.unmet"))
 
 
-def _soft(case: Case) -> bool:
-    """Say whether each channel's address comes from a sale, with notice (ePrivacy Directive Art. 13(2))."""
+def _soft(case: Case, *, support: bool = True) -> bool:
+    """Say whether each channel's address comes from a sale, with notice (ePrivacy Directive Art. 13(2)).
+
+    *support* of a charity stands for a sale in the claim that regimes judge then (PECR reg. 22(3A)).
+    """
     channels = (case.request.channel,) if case.request.channel else case.purpose.channels
     addresses = {case.policy.channels[name].address for name in channels} - {""}
-    return bool(addresses) and all(_sold(case, address) for address in addresses)
+    return bool(addresses) and all(_sold(case, address, support=support) for address in addresses)
 
 
-def _sold(case: Case, address: str) -> bool:
+def _sold(case: Case, address: str, *, support: bool) -> bool:
+    since = case.plan.support_since
     runs = case.state.fields.get(address, ())
     purposes, name = case.policy.purposes, case.purpose.name
     return bool(runs) and all(
         name in run.announced
         and case.state.informed.get(name, run.index + 1) <= run.index  # by a notice, then or before
         and (seller := purposes.get(run.purpose)) is not None
-        and seller.sale
+        and (seller.sale or (support and seller.support and (since is None or run.first.date() >= since)))
         for run in runs
     )
 

@@ -44,8 +44,8 @@ class Group(NamedTuple):
 
     Attributes:
         bases: the claims, in the policy's order of preference.
-        verdicts: per claim (a basis, or ``guardian_consent``) the reason why these regimes do
-            not accept it, or ``None``.
+        verdicts: per claim (a basis, ``guardian_consent``, ``charity_soft_opt_in``) the reason why these
+            regimes do not accept it, or ``None``.
         speaks: the strictest ruling, which an allowed decision cites.
         explicit: processings for which a consent must be explicit, in the words of the policy.
     """
@@ -65,6 +65,7 @@ class Plan(NamedTuple):
         signals: the opt-out signals that end this processing here, each with the law that says so.
         change: when the law changes next (UTC).
         duties: what goes with a yes.
+        support_since: a supporter's address counts for soft opt-in only from this day on; ``None``: always.
         sensitive: why a law forbids special categories here even with consent; ``None``: none does.
         notes: what was assumed, or read protectively.
     """
@@ -75,6 +76,7 @@ class Plan(NamedTuple):
     change: datetime | None
     duties: tuple[str, ...]
     notes: tuple[Reason, ...]
+    support_since: date | None = None
     sensitive: Reason | None = None
 
 
@@ -208,8 +210,10 @@ class Policy:
 
     @cached_property
     def timed_events(self) -> frozenset[str]:
-        """The events whose absence moves a stage."""
-        return frozenset(move.without for move in self.lifecycle.moves if move.without)
+        """The events whose absence moves a stage, or lets data fade."""
+        decay = self.lifecycle.decay
+        missed = {move.without for move in self.lifecycle.moves if move.without}
+        return frozenset(missed if decay is None else missed.union(decay.without))
 
     @cached_property
     def identifying(self) -> frozenset[str]:
@@ -330,6 +334,14 @@ class Policy:
             change=next((change for change in changes if change > at), None),
             duties=tuple(dict.fromkeys(_DUTIES[duty] for ruling in rulings for duty in ruling.duties)),
             notes=self._notes(rulings, region, age),
+            support_since=max(
+                (
+                    soft.charity_since
+                    for pack, _ in places
+                    if (soft := pack.soft_opt_in) and soft.charity_since
+                ),
+                default=None,
+            ),
             sensitive=_forbidden(places, day, facts) if facts.special else None,
         )
 
@@ -469,7 +481,7 @@ def _accepts(ruling: Ruling, claim: str) -> bool:
 
 _PRECISE = "user.location.precise"
 _CONSENTS = frozenset({"consent", "guardian_consent"})
-_CLAIMS = (*(basis.value for basis in Basis), "guardian_consent")
+_CLAIMS = (*(basis.value for basis in Basis), "guardian_consent", "charity_soft_opt_in")
 _KINDS = {PackKind.LAW: Kind.LAW, PackKind.GUIDANCE: Kind.GUIDANCE, PackKind.HOUSE: Kind.HOUSE}
 _DUTIES = {
     Duty.UNSUBSCRIBE: "offer a way to unsubscribe in every message",

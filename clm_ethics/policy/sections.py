@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from ..errors import shorten
-from ..lifecycle.values import Lifecycle, Move, Threshold
+from ..lifecycle.values import Decay, DecayStep, Lifecycle, Move, Threshold
 from ..model.state import BUILT_IN
 from ..model.times import Duration
 from ..regimes import Organisation, known_region, load_packs
@@ -44,7 +44,7 @@ _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _PURPOSE_KEYS = (
     *("title", "processing", "basis", "basis_under", "fields", "explicit", "coarse", "keep", "law"),
-    *("assessment", "compatible_with", "stages", "channels", "consent_expires", "sale", "device"),
+    *("assessment", "compatible_with", "stages", "channels", "consent_expires", "sale", "support", "device"),
     *("confidential", "actors", "shared_with"),
 )
 
@@ -220,6 +220,7 @@ def _purpose(table: Table, name: str) -> Purpose:
         channels=table.names("channels"),
         consent_expires=table.duration("consent_expires"),
         sale=table.get("sale", bool, False),
+        support=table.get("support", bool, False),
         device=table.get("device", bool, False),
         confidential=_confidential(table),
         actors=table.names("actors"),
@@ -315,7 +316,7 @@ def _is_duration(text: str) -> bool:
 
 def lifecycle(top: Table) -> Lifecycle:
     """Read ``[lifecycle]``; one problem in each move is remembered."""
-    table = top.table("lifecycle").only("start", "purpose", "moves")
+    table = top.table("lifecycle").only("start", "purpose", "moves", "decay")
     moves = []
     for each in table.tables("moves"):
         with top.source.collecting():
@@ -323,7 +324,52 @@ def lifecycle(top: Table) -> Lifecycle:
     if moves:
         table.need("start", "write the stage in which a customer begins")
     _check_stage(table, "start")
-    return Lifecycle(start=table.text("start"), purpose=table.text("purpose"), moves=tuple(moves))
+    return Lifecycle(
+        start=table.text("start"),
+        purpose=table.text("purpose"),
+        moves=tuple(moves),
+        decay=_decay(table.table("decay")) if "decay" in table.items else None,
+    )
+
+
+def _decay(table: Table) -> Decay:
+    table.only("without", "steps")
+    table.need("without", "write the events that show that a customer is there")
+    table.need("steps", "write what happens, and after how long")
+    return Decay(
+        without=table.names("without"), steps=tuple(_decay_step(each) for each in table.tables("steps"))
+    )
+
+
+def _decay_step(table: Table) -> DecayStep:
+    table.only("after", "announce", "shrink", "seal", "forget", "closes")
+    table.need("after", "write after how long, such as P2Y")
+    table.need("announce", "write how long before it is announced, such as P30D")
+    kinds = [key for key in ("shrink", "seal", "forget") if key in table.items]
+    if len(kinds) != 1:
+        key = kinds[1] if kinds else "shrink"
+        raise table.error(key, "a step does one thing", "write shrink, seal = true, or forget = true")
+    for key in ("seal", "forget"):
+        if key in table.items and not table.get(key, bool, False):
+            raise table.error(key, "a step that does nothing", "write true, or take it out")
+    if "closes" in table.items and "forget" not in table.items:
+        raise table.error("closes", "only forgetting closes contracts", "leave it out")
+    shrink = table.table("shrink")
+    return DecayStep(
+        after=table.duration("after") or Duration(),
+        announce=table.duration("announce") or Duration(),
+        shrink={name: _kept_items(shrink, name) for name in shrink.items},
+        seal="seal" in table.items,
+        forget="forget" in table.items,
+        closes=table.names("closes"),
+    )
+
+
+def _kept_items(table: Table, name: str) -> int:
+    value = table.get(name, int, 0)
+    if not 0 <= value <= LONGEST_LIST:
+        raise table.error(name, "a number out of range", f"write how many items stay, 0 to {LONGEST_LIST}")
+    return value
 
 
 def _move(table: Table) -> Move:

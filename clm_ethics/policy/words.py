@@ -91,6 +91,16 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
         Kind.LAW,
     ),
     "muted": ("the customer is being left in peace for a while", "", Kind.HOUSE),
+    "inactive.sealed": (
+        "the customer has not been heard of for long, and their data is sealed away until they return",
+        "GDPR Art. 5(1)(c), (e)",
+        Kind.HOUSE,
+    ),
+    "preference.channel": (
+        "the customer prefers to be addressed on other channels",
+        "",
+        Kind.HOUSE,
+    ),
     "stage.not_listed": ("the purpose does not apply to the customer's stage", "", Kind.POLICY),
     "field.unlisted": ("the purpose does not list the field", "GDPR Art. 5(1)(c)", Kind.LAW),
     "field.absent": ("nothing has been collected", "", Kind.POLICY),

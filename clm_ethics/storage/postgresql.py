@@ -18,8 +18,8 @@ try:
 except ImportError as missing:
     raise ImportError("it needs psycopg 3: pip install 'clm-ethics[postgres]'") from missing
 
-from clm_ethics.errors import StorageError, StorageUnavailable
-from clm_ethics.storage import postgresql_check, postgresql_scrub
+from clm_ethics.errors import StorageError
+from clm_ethics.storage import postgresql_check
 from clm_ethics.storage.postgresql_errors import translate
 from clm_ethics.storage.postgresql_joined import WHICH, AsyncJoinedPostgres, JoinedPostgres, not_joinable
 from clm_ethics.storage.postgresql_link import (
@@ -28,14 +28,17 @@ from clm_ethics.storage.postgresql_link import (
     alive,
     alive_async,
     asked,
+    follow,
     not_opened,
     open_async,
     open_blocking,
     perform,
     perform_async,
     quoted_name,
+    scrub_async,
+    scrub_blocking,
 )
-from clm_ethics.storage.postgresql_schema import grants, prepare
+from clm_ethics.storage.postgresql_schema import distribution, grants, prepare
 from clm_ethics.storage.postgresql_waiting import AsyncConnection, Connection
 
 if TYPE_CHECKING:
@@ -114,14 +117,18 @@ class PostgresStorage:
         """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*."""
         return self._run(self._setting.statements.find(token, until, after, limit))
 
-    def scrub(self) -> Sequence[str]:
-        """Remove overwritten and deleted rows (VACUUM), if this role may; writers go on meanwhile."""
-        try:
-            if not self._run(postgresql_scrub.may(self._setting)):
-                return postgresql_scrub.NOT_ALLOWED
-            return self._run(postgresql_scrub.vacuum(self._setting))
-        except StorageUnavailable as error:  # an erasure does not fail for it, and says so
-            return postgresql_scrub.failed(error)
+    def scrub(self, *, full: bool = False) -> Sequence[str]:
+        """Give the place of old rows free; say what was done, and what could not be reached.
+
+        Args:
+            full: write the tables anew, so that no old row is in their files. Nobody reads or
+                writes meanwhile, and the disk needs room for both.
+
+        Raises:
+            StorageUnavailable: the server cannot be reached.
+        """
+        self._setting.check_process()
+        return scrub_blocking(self._setting, self._setting.scrubbing(full=full))
 
     def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
         """See :class:`clm_ethics.storage.Scannable`."""
@@ -214,14 +221,10 @@ class AsyncPostgresStorage:
         """See :meth:`PostgresStorage.find`."""
         return await self._run(self._setting.statements.find(token, until, after, limit))
 
-    async def scrub(self) -> Sequence[str]:
+    async def scrub(self, *, full: bool = False) -> Sequence[str]:
         """See :meth:`PostgresStorage.scrub`."""
-        try:
-            if not await self._run(postgresql_scrub.may(self._setting)):
-                return postgresql_scrub.NOT_ALLOWED
-            return await self._run(postgresql_scrub.vacuum(self._setting))
-        except StorageUnavailable as error:  # an erasure does not fail for it, and says so
-            return postgresql_scrub.failed(error)
+        self._setting.check_process()
+        return await scrub_async(self._setting, self._setting.scrubbing(full=full))
 
     def joined(self, connection: object, /) -> AsyncJoinedPostgres:
         """See :class:`clm_ethics.storage.Joinable`: for an awaiting connection of psycopg 3."""
@@ -326,7 +329,12 @@ class AsyncPostgresStorage:
 
 
 def create(
-    conninfo: str, *, schema: str = "clm_ethics", application: str | None = None, timeout: float = 10.0
+    conninfo: str,
+    *,
+    schema: str = "clm_ethics",
+    application: str | None = None,
+    distributed: bool = False,
+    timeout: float = 10.0,
 ) -> None:
     """Create or migrate the tables, as the role that is to own them; may be repeated.
 
@@ -334,15 +342,21 @@ def create(
         conninfo: the address of the database, with the owner's role.
         schema: the namespace of the tables.
         application: a role that is given what an application needs, and no more.
+        distributed: spread the streams over the nodes of Citus, whose extension must be there.
         timeout: how long to wait for locks, in seconds.
 
     Raises:
         UsageError: the address is malformed.
-        StorageUnavailable: the server cannot be reached, or this role may not create them.
+        StorageUnavailable: the server cannot be reached, this role may not create them, or Citus
+            is not there.
         StorageCorrupt: the tables are of a newer version, or damaged.
     """
     setting = Setting(conninfo, schema, timeout)
+    if distributed:  # asked for first: without it, nothing is created
+        follow(setting, distribution(setting.quoted, setting.place, tables=False))
     open_blocking(setting, create=True)
+    if distributed:
+        follow(setting, distribution(setting.quoted, setting.place, tables=True))
     if application is None:
         return
     try:

@@ -16,6 +16,7 @@ from psycopg import conninfo as addresses
 from clm_ethics.errors import StorageError, StorageUnavailable, UsageError
 from clm_ethics.storage.postgresql_errors import translate
 from clm_ethics.storage.postgresql_schema import judge, opening
+from clm_ethics.storage.postgresql_scrub import scrubbing
 from clm_ethics.storage.postgresql_sql import Statements, confirmed, unconfirmed
 from clm_ethics.storage.postgresql_waiting import AsyncConnection, Connection
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clm_ethics.storage.postgresql_schema import Opening
+    from clm_ethics.storage.postgresql_scrub import Scrubbing
     from clm_ethics.storage.postgresql_sql import Call, Row, Statement
 
 T = TypeVar("T")
@@ -74,6 +76,10 @@ class Setting:
     def opening(self, *, create: bool) -> Opening:
         """Return the steps of opening."""
         return opening(self.schema, self.quoted, self.place, timeout=self.timeout, create=create)
+
+    def scrubbing(self, *, full: bool) -> Scrubbing:
+        """Return the steps of a scrub."""
+        return scrubbing(self.schema, self.quoted, self.place, timeout=self.timeout, full=full)
 
     def check_process(self) -> None:
         """Refuse in a forked child: its connections are the parent's."""
@@ -176,7 +182,11 @@ async def alive_async(connection: AsyncConnection) -> None:
 
 def open_blocking(setting: Setting, *, create: bool) -> None:
     """Go through the steps of opening, on a connection of its own."""
-    steps = setting.opening(create=create)
+    follow(setting, setting.opening(create=create))
+
+
+def follow(setting: Setting, steps: Opening) -> None:
+    """Go through *steps*, on a connection of its own."""
     try:
         with Connection.connect(setting.conninfo, **SESSION) as connection:
             setting.attend(connection)
@@ -198,6 +208,44 @@ async def open_async(setting: Setting, *, create: bool) -> None:
             with suppress(StopIteration):
                 while True:
                     statement = steps.send((await perform_async(connection, [statement]))[0])
+    except psycopg.Error as error:
+        raise not_opened(error, setting.place) from error
+
+
+def scrub_blocking(setting: Setting, steps: Scrubbing) -> Sequence[str]:
+    """Go through the steps of a scrub, however long they take; what fails is part of the report."""
+    answer: Sequence[Row] | psycopg.Error | None = None
+    try:
+        with Connection.connect(setting.conninfo, **SESSION) as connection:
+            connection.patience = None
+            while True:
+                statement = steps.send(answer)
+                try:
+                    answer = perform(connection, [statement])[0]
+                except psycopg.Error as error:
+                    answer = error
+    except StopIteration as done:
+        report: Sequence[str] = done.value
+        return report
+    except psycopg.Error as error:
+        raise not_opened(error, setting.place) from error
+
+
+async def scrub_async(setting: Setting, steps: Scrubbing) -> Sequence[str]:
+    """See :func:`scrub_blocking`."""
+    answer: Sequence[Row] | psycopg.Error | None = None
+    try:
+        async with await AsyncConnection.connect(setting.conninfo, **SESSION) as connection:
+            connection.patience = None
+            while True:
+                statement = steps.send(answer)
+                try:
+                    answer = (await perform_async(connection, [statement]))[0]
+                except psycopg.Error as error:
+                    answer = error
+    except StopIteration as done:
+        report: Sequence[str] = done.value
+        return report
     except psycopg.Error as error:
         raise not_opened(error, setting.place) from error
 

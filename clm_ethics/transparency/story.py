@@ -159,6 +159,11 @@ def _told(event: e.Telling, titles: _Titles) -> str:
     appended = _each(item.field for item in event.collected if item.appended)
     set_ = _each([*(item.field for item in event.collected if not item.appended), *event.about])
     parts = [f"set were {set_}" if set_ else "", f"one more was added to {appended}" if appended else ""]
+    parts += [
+        f"{item.field} was derived from {', '.join(item.inputs)}{f' by {item.model}' if item.model else ''}"
+        for item in event.collected
+        if item.inputs
+    ]
     parts.append("a notice was shown" if event.shown else "")
     parts.append(f"it came from {event.source}, not from the customer" if event.source else "")
     dropped = _each(item.field for item in event.collected if item.dropped)
@@ -187,6 +192,18 @@ def _gone(removed: tuple[e.Removed, ...]) -> str:
 def _(event: e.Informed, titles: _Titles) -> str:
     told = ", ".join(titles(name) for name in event.informed)
     return f"The customer was told of {told}" if told else "The customer was told"
+
+
+@_say.register
+def _(event: e.Preferred, titles: _Titles) -> str:
+    stated = event.stated
+    parts = ["which topics they care about" if stated.topics is not None else ""]
+    if stated.channels is not None:
+        parts.append(f"to be addressed on {', '.join(stated.channels) or 'no channel'}")
+    if stated.most is not None:
+        parts.append(f"at most {stated.most} messages in {stated.per.iso()}")
+    said = "; ".join(part for part in parts if part)
+    return f"The customer said what they prefer: {said}" if said else "The customer prefers nothing special"
 
 
 @_say.register
@@ -296,6 +313,26 @@ def _(event: e.Asked, titles: _Titles) -> str:
 def _(event: e.Swept, titles: _Titles) -> str:
     gone = _gone(event.removed)
     return f"What was over was cleared away: {gone}" if gone else "What had come due was written down"
+
+
+_FADING = {
+    "shrink": "less of the data will be kept",
+    "seal": "the data will be sealed away",
+    "forget": "the customer will be forgotten",
+}
+
+
+@_say.register
+def _(event: e.Announced, titles: _Titles) -> str:
+    coming = _FADING.get(event.what, event.what)
+    return f"Not heard of since {event.since:%Y-%m-%d}: {coming} on {event.due:%Y-%m-%d}, unless they return"
+
+
+@_say.register
+def _(event: e.Faded, titles: _Titles) -> str:
+    gone = _gone(event.removed)
+    said = "everything but what a law or a contract needs was sealed away" if event.what == "seal" else gone
+    return f"Not heard of since {event.since:%Y-%m-%d}: {said or 'nothing was left to go'}"
 
 
 @_say.register

@@ -290,6 +290,12 @@ def _check(setting: Setting, job: _Job, number: int, given: object) -> _Item:
     words = check_said(setting, row.said, now)
     source = row.source or job.source
     check_text(source, "a source", "enroll_many(source)", LONGEST_SOURCE, least=0)
+    if source and informed:
+        raise UsageError(
+            "who did not give the data was shown no notice when it was collected",
+            place="enroll_many(shown)",
+            remedy="leave out shown=, and inform() the customer (Art. 14 GDPR)",
+        )
     key = SAME_KEY if row.key is None else row.key
     check_text(key, "an idempotency key", "enroll_many(key)", LONGEST_REF)
     wish = Wish(

@@ -9,12 +9,14 @@ import attrs
 from ..errors import UsageError
 from ..flows import effects, open_books, streams
 from ..flows.upkeep import needed_until
+from ..lifecycle.decay import coming
 from ..model.state import BUILT_IN
 from ..model.times import aware, micros
 from ..policy.decide import effective_moves
 from ..storage.contract import FIRST
 from .checking import check_count
 from .common import REF
+from .fading import open_contracts
 from .sweeping import PAGE, UNOPENED
 
 if TYPE_CHECKING:
@@ -34,8 +36,9 @@ class Due:
     Attributes:
         ref: the host's reference; empty for who has been erased.
         what: ``notice`` (tell them where their data came from), ``remove`` (a value whose time is
-            over), ``stage`` (a change of stage that is written down).
-        about: the source, the field, or the stage.
+            over), ``stage`` (a change of stage that is written down), and for who stays away
+            ``announce``, ``shrink``, ``seal`` and ``forget``.
+        about: the source, the field, the stage, the announced step, or the contracts that it waits for.
         at: when it is or was due (UTC).
     """
 
@@ -107,6 +110,11 @@ def _steps(setting: Setting, book: Book, end: datetime) -> Iterator[Due]:
         yield Due(ref, "stage", move.stage, move.at)
     if state.restriction is not None and state.erased is None:
         return
+    fading = coming(setting.policy.lifecycle.decay, state)
+    if fading is not None and fading.at <= end:
+        waits = open_contracts(book, fading) if fading.what == "forget" else ()
+        about = f"waits for {', '.join(waits)}" if waits else fading.step.kind
+        yield Due(ref, fading.what, about, fading.at)
     for name, runs in state.fields.items():
         if name not in BUILT_IN:
             over = needed_until(setting.policy, state, name, min(run.first for run in runs))

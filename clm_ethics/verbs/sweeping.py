@@ -11,12 +11,15 @@ from ..errors import ClockError, LedgerError, SealBroken, StorageCorrupt, VaultE
 from ..flows import KEYS, Book, Job, effects, open_books, streams
 from ..flows.upkeep import needed_until
 from ..ledger import record as codec
+from ..lifecycle.decay import ANNOUNCE
 from ..model.events import Chosen, Forgotten, Left, Read, Refusal, Removed, Swept
 from ..model.state import BUILT_IN
 from ..model.times import Duration, instant, micros
 from ..storage.contract import FIRST, MAX_FORGETS, MAX_INT, Entry, Head, Write
 from .collecting import remark_lookups
-from .common import moved, open_entry
+from .common import REF, moved, open_entry
+from .erasing import erase
+from .fading import BY, fade
 from .sealing import change_remembered, load_remembered
 
 if TYPE_CHECKING:
@@ -44,6 +47,9 @@ class Sweep:
         values: how many values were removed.
         stages: how many changes of stage were written down.
         forgotten: how many old records of questions lost their bodies.
+        announced: for how many customers a step of inactivity was announced.
+        faded: for how many data was shrunk or sealed away for it.
+        erased: how many were forgotten for it.
         notices: how many customers should have been told by now where their data came from (Art. 14 GDPR).
         unopened: how many customers' streams do not open; ``verify`` says what is wrong with them.
     """
@@ -52,6 +58,9 @@ class Sweep:
     values: int = 0
     stages: int = 0
     forgotten: int = 0
+    announced: int = 0
+    faded: int = 0
+    erased: int = 0
     notices: int = 0
     unopened: int = 0
 
@@ -62,6 +71,9 @@ class Sweep:
             values=self.values + other.values,
             stages=self.stages + other.stages,
             forgotten=self.forgotten + other.forgotten,
+            announced=self.announced + other.announced,
+            faded=self.faded + other.faded,
+            erased=self.erased + other.erased,
             notices=self.notices + other.notices,
             unopened=self.unopened + other.unopened,
         )
@@ -146,7 +158,7 @@ def _sweep_or_count(setting: Setting, stream: bytes, *, again: bool) -> Flow[Swe
 def _sweep_one(setting: Setting, stream: bytes) -> Flow[Sweep]:
     old = yield from _old_records(setting, stream)
 
-    def tell(book: Book) -> Sweep:
+    def tell(book: Book) -> Sweep | str:
         if not book.state.known or (book.state.erased is not None and book.sealer is None):
             return Sweep()  # nothing is left, or an older copy of somebody erased: after_restore() sees to it
         at = book.now()
@@ -154,6 +166,9 @@ def _sweep_one(setting: Setting, stream: bytes) -> Flow[Sweep]:
         book.remark = True
         if said.removed or said.left or said.moves:
             book.append(said)
+        faded = fade(setting, book, at) if book.state.erased is None and book.sealer is not None else ""
+        if faded == "forget":
+            return book.state.about.get(REF, "")
         count = _forget(setting, book, old, at)
         book.touched = book.touched or book.marks_move()
         return Sweep(
@@ -161,10 +176,15 @@ def _sweep_one(setting: Setting, stream: bytes) -> Flow[Sweep]:
             values=sum(each.items or 1 for each in said.removed),
             stages=len(said.moves),
             forgotten=count,
+            announced=faded == ANNOUNCE,
+            faded=faded in {"shrink", "seal"},
             notices=book.state.owed is not None and book.state.owed.due <= at,
         )
 
-    done: Sweep = yield from effects.submit(Job(stream, tell))
+    done: Sweep | str = yield from effects.submit(Job(stream, tell))
+    if isinstance(done, str):
+        yield from erase(setting, done, by=BY)
+        return Sweep(customers=1, erased=1)
     if done.values:
         yield from _drop_last_key(setting, stream)
     return done

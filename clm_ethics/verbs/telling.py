@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from ..policy.values import EventRule
 
 
+Lineage = dict[str, tuple[str, tuple[str, ...]]]
+"""Per derived field the model, and the fields that it looked at."""
+
+
 @attrs.frozen
 class Noted:
     """That a telling stands in the ledger.
@@ -72,6 +76,23 @@ def put(
     key: str | None = None,
 ) -> Flow[Noted]:
     """Collect *values* for *purpose*."""
+    said = put_traced(setting, ref, values, {}, purpose=purpose, by=by, shown=shown, at=at, key=key)
+    return (yield from said)
+
+
+def put_traced(
+    setting: Setting,
+    ref: str,
+    values: Mapping[str, Any],
+    lineage: Lineage,
+    *,
+    purpose: str,
+    by: str | None = None,
+    shown: str | None = None,
+    at: datetime | None = None,
+    key: str | None = None,
+) -> Flow[Noted]:
+    """Collect *values* for *purpose*; *lineage* says what derived a field, and from what."""
     by = check_actor(by, setting.acting, "put")
     policy = setting.policy
     wanted = policy.purpose(purpose)
@@ -102,11 +123,18 @@ def put(
             about=given.about,
         )
         collected = collect(setting, book, wanted, given, answer, informed, happened or learnt)
-        event = replace(event, collected=collected)
+        event = replace(event, collected=tuple(_traced(each, lineage) for each in collected))
         event = replace(event, steps=_reached(setting, book, event, given))
         return _note(book, moved(setting, book, event))
 
     return (yield from on_customer(setting, ref, tell))
+
+
+def _traced(item: Collected, lineage: Lineage) -> Collected:
+    if item.field not in lineage:
+        return item
+    model, inputs = lineage[item.field]
+    return replace(item, model=model, inputs=inputs)
 
 
 def _reached(setting: Setting, book: Book, event: Put, given: Input) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ from .common import (
     lead,
     locate,
     moved,
+    need_current,
     need_living,
     on_customer,
     open_entry,
@@ -166,6 +167,7 @@ def _intend(setting: Setting, book: Book, ref: str, target: bytes, by: str) -> _
     """Step 1: say who the visitor will be, unless that is said."""
     state = book.state
     need_living(book, "identify")
+    need_current(setting, book, "identify")  # a no that a backup has lost could not be carried over
     if knows_visit(setting, state, ref):  # the reference leads to a customer already
         if book.stream != target:
             raise _another()

@@ -237,6 +237,15 @@ def test_what_is_no_row_is_refused_alone(row):
         assert (1, 1) == (done.refused, done.enrolled)
 
 
+def test_who_did_not_give_the_data_was_shown_no_notice():
+    """Else a bought address would pass for one from a sale, with a notice of the newsletter."""
+    with steward() as shop:
+        shown = shop.notice("account", "newsletter").id
+        done = bring(shop, rows(1, shown=shown), source="address broker")
+        assert {"row.malformed": 1} == dict(done.reasons)
+        assert 1 == bring(shop, rows(1, shown=shown)).enrolled
+
+
 def test_rows_that_cannot_be_gone_through_are_a_wrong_call():
     """One text is not a list of rows."""
     with steward() as shop:

@@ -175,6 +175,29 @@ def test_identifying_again_changes_nothing_and_as_somebody_else_is_refused():
         assert before == kinds(ana)
 
 
+def test_a_visitor_whose_no_was_lost_by_a_backup_is_not_identified():
+    """What it said could not be carried over; after_restore() says no again, and that carries over."""
+    storage = MemoryStorage()
+    with steward(storage, policy=SHOP) as shop:
+        visitor, ana = pair(shop)
+        agree(ana, "newsletter")
+        agree(visitor, "newsletter")
+        old = clone(storage)
+        visitor.refuse("newsletter", by="web")
+        for stream, head in storage._heads.items():  # the data of before, the keys of now
+            if head.length == 0:
+                old._heads[stream] = head
+    old._marks = {token: list(marks) for token, marks in storage._marks.items()}
+    with steward(old, policy=SHOP, random=Seeded(2), clock=later()) as back:
+        theirs = back.customer(visitor.ref)
+        with pytest.raises(Denied) as refused:
+            theirs.identify("c-1001", by="login")
+        assert ("customer.restored",) == refused.value.answer.codes
+        back.after_restore(by="desk")
+        theirs.identify("c-1001", by="login")
+        assert not back.customer("c-1001").may("newsletter", channel="email")
+
+
 def test_only_a_visitor_is_identified_and_only_as_a_living_customer():
     """A customer is known, a visitor is nobody, and the erased are gone."""
     with steward(policy=SHOP) as shop:

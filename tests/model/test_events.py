@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from clm_ethics.model import AnyEvent, Enrolled, Event, Forgotten, Granted, Moved, Put, Restricted
 from clm_ethics.model.events import IN_CLEAR, NO, Telling, from_record, recorded
+from clm_ethics.model.state import Preferences
 from tests.policy.people import SHOP
 from tests.strategies import lives
 
@@ -87,6 +88,11 @@ def _least(kind: type[Event]) -> Event:
         "choice": 1,
         "into": b"c",
         "visit": b"v",
+        "what": "seal",
+        "step": 1,
+        "since": NOON,
+        "due": NOON,
+        "stated": Preferences(topics=("tea",)),
     }
     names = {field.name for field in msgspec.structs.fields(kind) if field.required and field.name != "at"}
     more = {name: wanted[name] for name in names if name in wanted}

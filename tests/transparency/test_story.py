@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from clm_ethics.model import Duration
 from clm_ethics.model import events as e
+from clm_ethics.model.state import Preferences
 from clm_ethics.policy import Policy
 from clm_ethics.transparency import History, Line, confidential, sentence
 
@@ -53,6 +55,10 @@ GUARDIAN = (
     f"A guardian agreed to {NEWS}, explicitly for email, on sms, until 2026-05-14, "
     "but nobody can show what to."
 )
+PREFERRED = (
+    "The customer said what they prefer: which topics they care about; to be addressed on email; "
+    "at most 2 messages in P30D."
+)
 TOLD = [
     (e.Enrolled(at=AT, purpose="news"), f"The customer was enrolled for {NEWS}."),
     (e.Enrolled(at=AT, anonymous=True), "An anonymous visitor came."),
@@ -64,6 +70,35 @@ TOLD = [
     ),
     (e.Parted(at=AT, visit=b"v"), "A visit turned out to be somebody else's."),
     (e.Granted(at=AT, purpose="news", visit=b"v"), f"The customer agreed to {NEWS}, on a visit."),
+    (
+        e.Announced(at=AT, what="forget", step=2, since=AT, due=AT),
+        "Not heard of since 2026-05-04: the customer will be forgotten on 2026-05-04, unless they return.",
+    ),
+    (
+        e.Faded(at=AT, what="shrink", step=0, since=AT, removed=(e.Removed(field="x", items=2),)),
+        "Not heard of since 2026-05-04: 2 of x went.",
+    ),
+    (
+        e.Faded(at=AT, what="shrink", step=0, since=AT),
+        "Not heard of since 2026-05-04: nothing was left to go.",
+    ),
+    (
+        e.Faded(at=AT, what="seal", step=1, since=AT),
+        "Not heard of since 2026-05-04: everything but what a law or a contract needs was sealed away.",
+    ),
+    (
+        e.Preferred(at=AT, stated=Preferences(("SECRET",), ("email",), 2, Duration.parse("P30D"))),
+        PREFERRED,
+    ),
+    (
+        e.Preferred(at=AT, stated=Preferences(channels=())),
+        "The customer said what they prefer: to be addressed on no channel.",
+    ),
+    (e.Preferred(at=AT, stated=Preferences()), "The customer prefers nothing special."),
+    (
+        e.Put(at=AT, purpose="news", collected=(e.Collected(field="x", inputs=("y", "z"), model="m 1"),)),
+        f"Data was put under {NEWS}: set were x; x was derived from y, z by m 1.",
+    ),
     (e.Informed(at=AT, shown="n", informed=("news",)), f"The customer was told of {NEWS}."),
     (e.Informed(at=AT, shown="n"), "The customer was told."),
     (
