@@ -188,15 +188,22 @@ PURPOSE = {
     "actors": Key("Who may read, choose and find under it.", many(TEXT)),
     "shared_with": Key("Who else gets the data; stands in the notice.", many(TEXT)),
 }
+WHEN = {
+    "field": Key("The number that is looked at when it is put.", TEXT, needed=True),
+    "least": Key("It is so much or more.", {"type": "number"}),
+    "most": Key("It is so much or less.", {"type": "number"}),
+}
+_WHEN = table(WHEN) | {"oneOf": [{"required": ["least"]}, {"required": ["most"]}]}
 MOVE = {
     "from": Key("The stages that it leaves.", one_or_many(NAMED), needed=True),
     "to": Key("The stage that it leads to.", NAMED, needed=True),
     "on": Key("The event that brings it.", TEXT),
     "after": Key("The time that brings it.", SPAN),
     "without": Key("The event whose absence counts.", TEXT),
+    "when": Key("The value that brings it.", _WHEN),
 }
 _MOVE = table(MOVE) | {
-    "oneOf": [{"required": ["on"]}, {"required": ["after"]}],
+    "oneOf": [{"required": [key]} for key in ("on", "after", "when")],
     "dependentRequired": {"without": ["after"]},
 }
 LIFECYCLE = {
@@ -247,18 +254,7 @@ TOP = {
     ),
 }
 TABLES = (
-    TOP,
-    AUDIT,
-    CONTROLLER,
-    FIELD,
-    EVENT,
-    KEEP,
-    CONFIDENTIAL,
-    PURPOSE,
-    MOVE,
-    LIFECYCLE,
-    CAP,
-    QUIET,
-    CHANNEL,
+    *(TOP, AUDIT, CONTROLLER, FACTS, FIELD, EVENT, KEEP, CONFIDENTIAL),
+    *(PURPOSE, WHEN, MOVE, LIFECYCLE, CAP, QUIET, CHANNEL),
 )
 """The kinds of table that a document has."""

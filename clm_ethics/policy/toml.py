@@ -62,6 +62,7 @@ _INSIDE = {
     "keep": keys.KEEP,
     "confidential": keys.CONFIDENTIAL,
     "moves": keys.MOVE,
+    "when": keys.WHEN,
     "caps": keys.CAP,
     "quiet": keys.QUIET,
 }
