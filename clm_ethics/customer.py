@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .errors import UsageError
 from .flows import Pending
 from .flows.colours import awaiting_one, blocking_one
-from .verbs import asking, choosing, consenting, deriving, erasing, informing, staging, telling, visiting
+from .verbs import (
+    asking,
+    choosing,
+    consenting,
+    deriving,
+    erasing,
+    informing,
+    prompting,
+    staging,
+    telling,
+    visiting,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from .ethics import Level, Offer
     from .flows import Flow, Setting
@@ -69,9 +80,19 @@ class _Answer:
         """The permission for what was chosen."""
         return self._reserved.pick.decision
 
-    def explain(self) -> str:
-        """Say to the customer why they see this, or why they see nothing."""
-        return self._reserved.pick.explain()
+    @property
+    def try_again(self) -> datetime | None:
+        """Nothing was chosen, and from then on (UTC) no limit of time stands in the way."""
+        return self._reserved.pick.try_again
+
+    @property
+    def profiling(self) -> bool:
+        """What was used tells how the customer behaves."""
+        return self._reserved.pick.profiling
+
+    def explain(self, *, html: bool = False) -> str:
+        """Say to the customer why they see this, or nothing; with *html* as paragraphs, escaped."""
+        return self._reserved.pick.explain(html=html)
 
     def __repr__(self) -> str:
         """Show what was chosen, never a person's data."""
@@ -82,12 +103,11 @@ class _Answer:
         setting: Setting = self._steward._setting
         return setting
 
-    def _resolve(self, *, sent: bool, by: str | None) -> Flow[None]:
-        if not self:
-            raise UsageError(
-                "nothing was chosen", place="sent" if sent else "cancelled", remedy="look at withheld"
-            )
-        return choosing.resolve(self._setting, self.ref, self._reserved.index, by=by or self._by, sent=sent)
+    def _resolve(self, *, sent: bool, by: str | None) -> Flow[choosing.Reserved]:
+        return choosing.resolve(self._setting, self.ref, self._reserved, by=by or self._by, sent=sent)
+
+    def _still(self) -> Flow[choosing.Reserved]:
+        return choosing.still(self._setting, self.ref, self._reserved)
 
 
 class Choice(_Answer):
@@ -95,13 +115,20 @@ class Choice(_Answer):
 
     __slots__ = ()
 
-    def sent(self, *, by: str | None = None) -> None:
-        """Say that it went out."""
-        self._steward._run(self._resolve(sent=True, by=by))
+    def _run(self, flow: Flow[choosing.Reserved]) -> Choice:
+        return Choice(self._steward, self.ref, self._steward._run(flow), self._by)
+
+    def still(self) -> Choice:
+        """Decide once more, just before it goes out; falsy if it may not any more, with the reasons."""
+        return self._run(self._still())
+
+    def sent(self, *, by: str | None = None) -> Choice:
+        """Say that it went out; falsy if that was not allowed any more by then."""
+        return self._run(self._resolve(sent=True, by=by))
 
     def cancelled(self, *, by: str | None = None) -> None:
         """Say that it did not go out: the contact is free again."""
-        self._steward._run(self._resolve(sent=False, by=by))
+        self._run(self._resolve(sent=False, by=by))
 
 
 class AsyncChoice(_Answer):
@@ -109,13 +136,24 @@ class AsyncChoice(_Answer):
 
     __slots__ = ()
 
-    def sent(self, *, by: str | None = None) -> Pending[None]:
-        """Say that it went out."""
-        return Pending(lambda: self._steward._run(self._resolve(sent=True, by=by)), "sent")
+    async def _run(self, flow: Flow[choosing.Reserved]) -> AsyncChoice:
+        return AsyncChoice(self._steward, self.ref, await self._steward._run(flow), self._by)
+
+    def still(self) -> Pending[AsyncChoice]:
+        """Decide once more, just before it goes out; falsy if it may not any more, with the reasons."""
+        return Pending(lambda: self._run(self._still()), "still")
+
+    def sent(self, *, by: str | None = None) -> Pending[AsyncChoice]:
+        """Say that it went out; falsy if that was not allowed any more by then."""
+        return Pending(lambda: self._run(self._resolve(sent=True, by=by)), "sent")
 
     def cancelled(self, *, by: str | None = None) -> Pending[None]:
         """Say that it did not go out: the contact is free again."""
-        return Pending(lambda: self._steward._run(self._resolve(sent=False, by=by)), "cancelled")
+
+        async def run() -> None:
+            await self._run(self._resolve(sent=False, by=by))
+
+        return Pending(run, "cancelled")
 
 
 class _Handle:
@@ -161,6 +199,8 @@ class Customer(_Handle):
     restrict = blocking_one(consenting.restrict)
     lift_restriction = blocking_one(consenting.lift_restriction)
     may = blocking_one(asking.may)
+    may_ask = blocking_one(prompting.may_ask)
+    ask = blocking_one(prompting.ask)
     read = blocking_one(asking.read)
     history = blocking_one(asking.history)
     stage = blocking_one(staging.stage)
@@ -199,6 +239,8 @@ class AsyncCustomer(_Handle):
     restrict = awaiting_one(consenting.restrict)
     lift_restriction = awaiting_one(consenting.lift_restriction)
     may = awaiting_one(asking.may)
+    may_ask = awaiting_one(prompting.may_ask)
+    ask = awaiting_one(prompting.ask)
     read = awaiting_one(asking.read)
     history = awaiting_one(asking.history)
     stage = awaiting_one(staging.stage)

@@ -108,10 +108,12 @@ class PolicyError(ClmError):
     Attributes:
         line: the line, if it is known.
         problems: up to twenty other problems of the document, in its order.
+        others: the same, as errors.
     """
 
     line: int | None = None
     problems: tuple[str, ...] = ()
+    others: tuple[PolicyError, ...] = ()
 
 
 class Denied(ClmError):

@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import attrs
 
-from .customer import AsyncCustomer, Customer
+from .customer import AsyncChoice, AsyncCustomer, Choice, Customer
 from .errors import UsageError
 from .flows import Awaiting, Blocking, Flow, Pending, Setting
 from .flows.colours import awaiting, blocking
 from .flows.lasting import Connection, Timer
+from .joined import AsyncJoined, Joined
 from .model.times import aware
 from .policy import Policy
 from .storage.contract import Closable, Scrubbable
 from .verbs import (
+    campaigning,
     checking,
+    choosing,
     common,
     enrolling,
     finding,
@@ -33,18 +36,34 @@ from .verbs import (
     opening,
     planning,
     proving,
+    renewing,
     restoring,
     sealing,
+    shadowing,
+    simulating,
     sweeping,
     visiting,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Callable,
+        Coroutine,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
+    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
 
+    from .ethics import Offer, Rule
+    from .policy.diff import Diff
     from .storage.contract import AsyncStorage, Storage
+    from .transparency.comparing import Shadow
     from .vault.keys import Keys
     from .verbs.sources import Source
 
@@ -125,6 +144,7 @@ class Steward:
         sources: Mapping[str, Source] | None = None,
         audit: str = "durable",
         tenant: str = "main",
+        rules: Iterable[Rule] = (),
         clock: Callable[[], datetime] | None = None,
         random: Callable[[int], bytes] | None = None,
     ) -> Steward:
@@ -139,6 +159,7 @@ class Steward:
             audit: ``durable``, or ``batched``: allowed reads without special categories are queued,
                 and a crash loses at most the last second or 100 of them.
             tenant: whose customers these are; a tenant cannot read another's.
+            rules: the host's own rules for offers (``clm_ethics.ethics.rule``), beside the built-in ones.
             clock: returns the time (aware UTC).
             random: ``random(n)`` returns n random bytes.
 
@@ -148,7 +169,7 @@ class Steward:
         """
         from . import storage as storages
 
-        setting = _setting(policy, keys, keys_in is not None, sources, audit, tenant, clock, random)
+        setting = _setting(policy, keys, keys_in is not None, sources, audit, tenant, clock, random, rules)
         owned: list[Storage] = []
 
         def place(where: str | Storage) -> Storage:
@@ -173,6 +194,7 @@ class Steward:
         sources: Mapping[str, Source] | None = None,
         audit: str = "durable",
         tenant: str = "main",
+        rules: Iterable[Rule] = (),
         clock: Callable[[], datetime] | None = None,
         random: Callable[[int], bytes] | None = None,
     ) -> Steward:
@@ -182,7 +204,7 @@ class Steward:
 
         data = MemoryStorage()
         keys = MemoryKeys(random or os.urandom)
-        setting = _setting(policy, keys, False, sources, audit, tenant, clock, random)
+        setting = _setting(policy, keys, False, sources, audit, tenant, clock, random, rules)
         return cls._opened(setting, data, data, ())
 
     @classmethod
@@ -249,6 +271,14 @@ class Steward:
         copy._timer, copy._is_copy = self._timer, True
         return copy
 
+    def joined(self, connection: object) -> Joined:
+        """Put commands into the host's own open transaction on the same database; see :mod:`.joined`.
+
+        Args:
+            connection: of sqlite3, psycopg, or a ``Connection`` or ``Session`` of SQLAlchemy.
+        """
+        return Joined(self._setting, self._driver, connection)
+
     def enroll(
         self,
         ref: str,
@@ -276,13 +306,50 @@ class Steward:
         refs = self._run(finding.find(self._setting, field, value, purpose=purpose, by=by))
         return tuple(self.customer(ref) for ref in refs)
 
+    def choose_many(
+        self,
+        refs: Iterable[str | Customer],
+        offers: Iterable[Offer],
+        *,
+        channel: str,
+        by: str | None = None,
+        key: str | None = None,
+    ) -> Iterator[Choice]:
+        """Choose for each of *refs* as they are iterated; see ``verbs.campaigning``."""
+        ask = choosing.asked_of(self._setting, offers, channel, by, key, "choose_many")
+        return (
+            Choice(self, ref, found, by)
+            for page in campaigning.pages(refs)
+            for ref, found in self._run(campaigning.choose_page(ask, page))
+        )
+
+    def audience(
+        self, purpose: str, *, channel: str | None = None, by: str | None = None
+    ) -> Iterator[Customer]:
+        """Stream those who may be contacted for *purpose*; see ``verbs.campaigning.Audience``."""
+        walk = campaigning.Audience(self._setting, purpose, channel, by)
+        steps = iter(lambda: None if walk.done else self._run(walk.page()), None)
+        return (self.customer(ref) for page in steps for ref in page)
+
+    preflight = blocking(campaigning.preflight)
     enroll_many = blocking(importing.enroll_many)
     notice = blocking(informing.notice)
     seal = blocking(sealing.seal)
     prove = blocking(proving.prove)
     sweep = blocking(sweeping.sweep)
+    due_consents = blocking(renewing.due_consents)
     plan_sweep = blocking(planning.plan_sweep)
     after_restore = blocking(restoring.after_restore)
+    simulate = blocking(simulating.simulate)
+    least_data = blocking(simulating.least_data)
+
+    def diff(self, candidate: Policy) -> Diff:
+        """Return what changes under *candidate*; see ``policy.diff``."""
+        return shadowing.changes(self._setting, candidate)
+
+    def shadow(self, candidate: Policy, *, k: int = shadowing.FLOOR) -> AbstractContextManager[Shadow]:
+        """Ask *candidate* the same questions in the with block; see ``transparency.comparing.Shadow``."""
+        return shadowing.shadow(self._setting, candidate, k)
 
 
 class AsyncSteward:
@@ -308,6 +375,7 @@ class AsyncSteward:
         sources: Mapping[str, Source] | None = None,
         audit: str = "durable",
         tenant: str = "main",
+        rules: Iterable[Rule] = (),
         clock: Callable[[], datetime] | None = None,
         random: Callable[[int], bytes] | None = None,
     ) -> AsyncSteward:
@@ -326,7 +394,7 @@ class AsyncSteward:
                 owned.append(Threaded(cast("Storage", where), owns=False))
             return owned[-1]
 
-        setting = _setting(policy, keys, keys_in is not None, sources, audit, tenant, clock, random)
+        setting = _setting(policy, keys, keys_in is not None, sources, audit, tenant, clock, random, rules)
 
         async def connect() -> Awaiting:
             data = place(storage)
@@ -343,6 +411,7 @@ class AsyncSteward:
         sources: Mapping[str, Source] | None = None,
         audit: str = "durable",
         tenant: str = "main",
+        rules: Iterable[Rule] = (),
         clock: Callable[[], datetime] | None = None,
         random: Callable[[int], bytes] | None = None,
     ) -> AsyncSteward:
@@ -351,7 +420,7 @@ class AsyncSteward:
         from .vault.keys import MemoryKeys
 
         keys = MemoryKeys(random or os.urandom)
-        setting = _setting(policy, keys, False, sources, audit, tenant, clock, random)
+        setting = _setting(policy, keys, False, sources, audit, tenant, clock, random, rules)
 
         async def connect() -> Awaiting:
             data = AsyncMemoryStorage()
@@ -409,6 +478,10 @@ class AsyncSteward:
         copy._connection, copy._is_copy = self._connection, True
         return copy
 
+    def joined(self, connection: object) -> AsyncJoined:
+        """Put commands into the host's own open transaction (``async with``); see :meth:`Steward.joined`."""
+        return AsyncJoined(self._setting, self._connection.driver, connection)
+
     def enroll(
         self,
         ref: str,
@@ -450,13 +523,56 @@ class AsyncSteward:
 
         return Pending(run, "find")
 
+    def choose_many(
+        self,
+        refs: Iterable[str | AsyncCustomer] | AsyncIterable[str | AsyncCustomer],
+        offers: Iterable[Offer],
+        *,
+        channel: str,
+        by: str | None = None,
+        key: str | None = None,
+    ) -> AsyncIterator[AsyncChoice]:
+        """Choose for each of *refs* as they are iterated (``async for``); see ``verbs.campaigning``."""
+        ask = choosing.asked_of(self._setting, offers, channel, by, key, "choose_many")
+        return self._choose_pages(ask, campaigning.pages_awaited(refs), by)
+
+    async def _choose_pages(
+        self, ask: choosing.Ask, pages: AsyncIterator[list[str]], by: str | None
+    ) -> AsyncIterator[AsyncChoice]:
+        async for page in pages:
+            for ref, found in await self._run(campaigning.choose_page(ask, page)):
+                yield AsyncChoice(self, ref, found, by)
+
+    def audience(
+        self, purpose: str, *, channel: str | None = None, by: str | None = None
+    ) -> AsyncIterator[AsyncCustomer]:
+        """Stream (``async for``) those who may be contacted; see ``verbs.campaigning.Audience``."""
+        return self._candidates(campaigning.Audience(self._setting, purpose, channel, by))
+
+    async def _candidates(self, walk: campaigning.Audience) -> AsyncIterator[AsyncCustomer]:
+        while not walk.done:
+            for ref in await self._run(walk.page()):
+                yield self.customer(ref)
+
+    preflight = awaiting(campaigning.preflight)
     enroll_many = awaiting(importing.enroll_many)
     notice = awaiting(informing.notice)
     seal = awaiting(sealing.seal)
     prove = awaiting(proving.prove)
     sweep = awaiting(sweeping.sweep)
+    due_consents = awaiting(renewing.due_consents)
     plan_sweep = awaiting(planning.plan_sweep)
     after_restore = awaiting(restoring.after_restore)
+    simulate = awaiting(simulating.simulate)
+    least_data = awaiting(simulating.least_data)
+
+    def diff(self, candidate: Policy) -> Diff:
+        """Return what changes under *candidate*; see ``policy.diff``."""
+        return shadowing.changes(self._setting, candidate)
+
+    def shadow(self, candidate: Policy, *, k: int = shadowing.FLOOR) -> AbstractContextManager[Shadow]:
+        """Ask *candidate* the same questions in the with block; see ``transparency.comparing.Shadow``."""
+        return shadowing.shadow(self._setting, candidate, k)
 
 
 async def _connect(
@@ -481,6 +597,7 @@ def _setting(
     tenant: str,
     clock: Callable[[], datetime] | None,
     random: Callable[[int], bytes] | None,
+    rules: Iterable[Rule],
 ) -> Setting:
     if audit not in AUDITS:
         raise UsageError(
@@ -491,6 +608,8 @@ def _setting(
     checking.check_text(tenant, "a tenant's name", "open(tenant=)", LONGEST_TENANT)
     if clock is not None:
         aware(clock(), "open(clock=)")
+    from .ethics.rules import check_rules
+
     given = dict(sources or {})
     declared = {field.source for field in policy.fields.values() if field.source}
     for name in given:
@@ -506,6 +625,7 @@ def _setting(
         sources=given,
         split=split,
         batched=audit == "batched",
+        rules=check_rules(rules),
     )
 
 

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clm_ethics.ethics import DEFAULTS
+from clm_ethics.ethics import CATALOGUE, DEFAULTS
 from clm_ethics.ethics import words as ethics_words
 from clm_ethics.ethics.defaults import DISTURBING, QUIET_FLOORS, REACHING
 from clm_ethics.policy import Basis, checks
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from clm_ethics.model.times import Duration
     from clm_ethics.policy import Reason
-    from clm_ethics.regimes import Cell, ConsentAge, Pack, Right, Rule
+    from clm_ethics.regimes import Cell, ConsentAge, Pack, Right, Rule, Scope, Watch
 
 DOCS = Path(__file__).parent
 START = "<!-- made by docs/tables.py: {name} -->"
@@ -128,7 +128,7 @@ def _speakers(word: str) -> list[str]:
         pack.id
         for pack in load_packs().values()
         if any(cell.row in rows and not cell.device for cell in pack.cells)
-        or any(rows.intersection(rule.rows) and not rule.condition for rule in pack.rules)
+        or any(rows.intersection(rule.rows) and not rule.when for rule in pack.rules)
     ]
 
 
@@ -218,6 +218,25 @@ def defaults() -> str:
     return table(("house default", "says", "sources"), DEFAULTS)
 
 
+def catalogue() -> str:
+    """List the thirty rules."""
+    rows = (
+        (
+            each.id,
+            each.title,
+            each.kind.value,
+            code(each.inputs),
+            code(each.where),
+            each.verdict,
+            each.threshold,
+            each.source,
+        )
+        for each in CATALOGUE
+    )
+    heads = ("", "asks for", "works on", "looks at", "where", "otherwise", "house threshold", "sources")
+    return table(heads, rows)
+
+
 def floors() -> str:
     """List the nights that laws protect, whatever a policy says."""
     rows = (
@@ -293,6 +312,8 @@ def _pack(pack: Pack) -> str:
     if pack.rules:
         parts.append("Rules that ask for more, where and when they apply:")
         parts.append(table(("rows", "when", *heads[1:]), map(_rule, pack.rules)))
+    parts.append("Silent, and why:")
+    parts.append(_list(f"{code(each.rows)}: {each.why}" for each in pack.silences))
     if pack.soft_opt_in:
         soft = pack.soft_opt_in
         parts.append(f"Soft opt-in ({soft.cite}; {_prov(soft.prov)}), all of it together:")
@@ -301,6 +322,8 @@ def _pack(pack: Pack) -> str:
         parts.append("Rights, and the time to answer:")
         parts.append(table(("right", "within", "cites", "known from", "note"), map(_right, pack.rights)))
     parts += ["How it was read:", _list(pack.notes)]
+    if pack.watch:
+        parts += ["Coming or proposed; it decides nothing:", _list(map(_watch, pack.watch))]
     if pack.sources:
         parts += ["Sources:", _list(f"{key}: {text}" for key, text in pack.sources)]
     return "\n\n".join(parts)
@@ -310,7 +333,8 @@ def _facts(pack: Pack) -> str:
     lines = [
         f"Where: {', '.join(pack.territory)}",
         f"In force: {_span(pack.since, pack.until)}",
-        f"Review: **{pack.review.value}**. {pack.disclaimer}",
+        f"Review: **{pack.review.value}**, sources as of {pack.as_of}. {pack.disclaimer}",
+        *(f"Binds: {_scope(each)}" for each in pack.scopes),
         f"Something changes on: {', '.join(map(str, pack.changes()))}",
     ]
     if pack.signal:
@@ -331,6 +355,26 @@ def _facts(pack: Pack) -> str:
     return _list(lines)
 
 
+def _scope(scope: Scope) -> str:
+    limits = [
+        f"{key.replace('_', ' ')} {value:,}"
+        for key in ("revenue_usd", "revenue_floor_usd", "residents", "residents_selling", "sale_share")
+        if (value := getattr(scope, key)) is not None
+    ]
+    flags = [
+        key.replace("_", " ")
+        for key in ("sensitive", "nonprofits", "small_business_exempt")
+        if getattr(scope, key)
+    ]
+    words = ", ".join(filter(None, (_span(scope.since, scope.until), *limits, *flags)))
+    note = f"; {scope.note}" if scope.note else ""
+    return f"`{scope.test.value}`{': ' if words else ''}{words} ({scope.cite}; {_prov(scope.prov)}){note}"
+
+
+def _watch(item: Watch) -> str:
+    return f"{item.territory}: {item.instrument} ({item.status}; {_prov(item.prov)}). {item.effect}"
+
+
 def _consent_age(age: ConsentAge) -> str:
     national = "; national ages: [the table](#ages-of-consent)" if age.national else ""
     known = f"{age.cite}; {_prov(age.prov)}"
@@ -343,6 +387,7 @@ def _cell(pack: Pack, cell: Cell) -> tuple[str, ...]:
         f"not in {', '.join(cell.unless)}, where rules answer" if cell.unless else "",
         "" if cell.kind.value == "law" else f"{cell.kind.value}, not law",
         f"safer: {_name(cell.recommended)}" if cell.recommended and not cell.uncertain else "",
+        f"{cell.review.value}" if cell.review else "",
         cell.note,
     ]
     return (
@@ -361,7 +406,8 @@ def _rule(rule: Rule) -> tuple[str, ...]:
         ", ".join(rule.territory),
         _span(rule.since, rule.until) if rule.since or rule.until else "",
         _ages(rule.age_min, rule.age_max),
-        f"if `{rule.condition.value}`" if rule.condition else "",
+        f"if {' and '.join(f'`{each.value}`' for each in rule.when)}" if rule.when else "",
+        "whatever the scope" if rule.beyond_scope else "",
     ]
     return (
         code(rule.rows),
@@ -445,6 +491,7 @@ TABLES: dict[str, dict[str, Callable[[], str]]] = {
         "reasons": reasons,
         "ethics reasons": ethics_reasons,
         "house defaults": defaults,
+        "thirty rules": catalogue,
         "protected nights": floors,
     },
     "regimes.md": {"overview": overview, "matrix": matrix, "packs": packs, "ages": ages},

@@ -54,7 +54,15 @@ DAY = timedelta(days=1)
 NAMES = ("account", "news", "tips", "ads", "books")
 """The purposes; what they do is drawn."""
 STAGES = ("fresh", "active", "quiet", "gone")
-REGIONS = ("DE", "AT", "FR", "DK", "GB", "US-CA", "DE-BY", "US-NY", "JP")
+REGIONS = ("DE", "AT", "FR", "DK", "GB", "US-CA", "DE-BY", "US-NY", "JP", "CH", "US-MD", "US-CT", "US-OR")
+ESTABLISHED = (["DE"], ["GB"], ["US-CA"], ["DE", "GB"], ["AT", "US-CA"], ["US-OH"])
+STATED: tuple[dict[str, Any], ...] = (
+    {},
+    {"nonprofit": True, "platform": False},
+    {"platform": True, "employees": 50, "food_retailer": False},
+    {"residents": {"US-MD": 1, "US-CT": 1, "US-CA": 1}, "revenue_usd": 0, "sale_share": 0, "sells": False},
+)
+"""What controllers state about themselves."""
 LISTS = ("tastes", "visits", "allergies")
 FIELDS: dict[str, dict[str, Any]] = {
     "email": {"type": "text", "category": "user.contact.email", "lookup": "email"},
@@ -62,6 +70,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "tastes": {"type": "list", "max": 20, "category": "user.behavior"},
     "visits": {"type": "list", "max": 20, "category": "user.behavior"},
     "allergies": {"type": "list", "max": 20, "category": "user.health_and_medical"},
+    "place": {"type": "text", "category": "user.location.precise"},
     "points": {"type": "integer", "category": "user.account", "source": "till"},
     "score": {"type": "number", "category": "user.behavior", "derived_from": ["visits"]},
 }
@@ -108,7 +117,7 @@ def _bases(draw: st.DrawFn, processing: Sequence[str]) -> list[str]:
     drawn = draw(st.lists(st.sampled_from(BASES), min_size=1, max_size=3, unique=True))
     banned = set()
     if {"direct_marketing", "targeted_ads"} & set(processing):
-        banned.add("contract")
+        banned |= {"contract", "legal_obligation", "vital_interest"}
     if "direct_marketing" not in processing:
         banned.add("soft_opt_in")
     return [basis for basis in drawn if basis not in banned] or ["consent"]
@@ -171,9 +180,10 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "controller": {
             "name": "Shop",
             "contact": "privacy@shop.example",
-            "established": draw(st.sampled_from([["DE"], ["GB"], ["US-CA"], ["DE", "GB"], ["AT", "US-CA"]])),
+            "established": draw(st.sampled_from(ESTABLISHED)),
             "markets": draw(some(REGIONS, most=3)),
             "audience": draw(st.sampled_from(["adults", "general", "children"])),
+            "facts": draw(st.sampled_from(STATED)),
         },
         "fields": FIELDS,
         "events": {
@@ -240,6 +250,8 @@ class _Teller:
             about["born"] = (
                 f"{self.at.year - self.draw(st.sampled_from([8, 12, 13, 14, 15, 16, 17, 40]))}-06-15"
             )
+        if rarely(self.draw):
+            about["kind"] = self.draw(st.sampled_from(["consumer", "business"]))
         return about
 
     def happened(self) -> datetime | None:

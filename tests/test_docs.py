@@ -25,8 +25,8 @@ import clm_ethics
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
-SERVED = ROOT / "docs" / "postgresql.md"
-"""Its examples need a server: `tests/storage/test_postgresql_docs.py` runs them."""
+SERVED = {ROOT / "docs" / "postgresql.md", ROOT / "docs" / "joined.md"}
+"""Their examples need a server: `tests/storage/test_postgresql_docs.py` runs them."""
 
 
 class FixedClock:
@@ -57,6 +57,7 @@ def desk(tmp_path, monkeypatch):
     """A folder with the example policy, and stewards with a fixed clock and fixed ids."""
     shutil.copy(ROOT / "docs" / "examples" / "policy.toml", tmp_path / "policy.toml")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(ROOT / "docs" / "examples" / "clm-ethics-lmdb" / "src")
     for kind in (clm_ethics.Steward, clm_ethics.AsyncSteward):
         for name in ("memory", "open"):
             fixed = partial(getattr(kind, name), clock=FixedClock(), random=fixed_random())
@@ -74,12 +75,12 @@ def add_to_policy(example):
 
 @pytest.mark.usefixtures("desk")
 @pytest.mark.parametrize(
-    "page", [each for each in PAGES if each != SERVED], ids=lambda page: str(page.relative_to(ROOT))
+    "page", [each for each in PAGES if each not in SERVED], ids=lambda page: str(page.relative_to(ROOT))
 )
 def test_every_example_runs_and_prints_what_it_says(page):
     """The Python blocks of a page run in order, and print the text blocks that follow them."""
     printed = io.StringIO()
-    python = PythonCodeBlockParser()
+    python = PythonCodeBlockParser(future_imports=["annotations"])  # as the modules have it
 
     def compare(example):
         nonlocal printed

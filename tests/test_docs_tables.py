@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from clm_ethics import Policy, PolicyError
-from clm_ethics.policy import journey, lint, policy, sections
+from clm_ethics.policy import journey, law, lint, policy, sections
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -26,6 +26,7 @@ GONE = object()
 
 DOCUMENT = "key at the top"
 CONTROLLER = "key of `[controller]`"
+FACTS = "key of `[controller.facts]`"
 FIELD = "key of `[fields.NAME]`"
 EVENT = "key of `[events.NAME]`"
 PURPOSE = "key of `[purposes.NAME]`"
@@ -80,6 +81,19 @@ WRONG = (
     Wrong(CONTROLLER, "markets", "controller.markets", ["us-ca"]),
     Wrong(CONTROLLER, "audience", "controller.audience", "everybody"),
     Wrong(CONTROLLER, "locales", "controller.locales", ["en", "de", "english"]),
+    Wrong(CONTROLLER, "facts", "controller.facts", {"employes": 12}),
+    Wrong(FACTS, "revenue_usd", "controller.facts", {"revenue_usd": -1}),
+    Wrong(FACTS, "turnover_eur", "controller.facts", {"turnover_eur": "10m"}),
+    Wrong(FACTS, "employees", "controller.facts", {"employees": 1.5}),
+    Wrong(FACTS, "residents", "controller.facts", {"residents": {"US-XX": 9}}),
+    Wrong(FACTS, "sale_share", "controller.facts", {"sale_share": 101}),
+    Wrong(FACTS, "sells", "controller.facts", {"sells": "no"}),
+    Wrong(FACTS, "small_business", "controller.facts", {"small_business": 1}),
+    Wrong(FACTS, "nonprofit", "controller.facts", {"nonprofit": "yes"}),
+    Wrong(FACTS, "charity", "controller.facts", {"charity": 0}),
+    Wrong(FACTS, "public_body", "controller.facts", {"public_body": "false"}),
+    Wrong(FACTS, "food_retailer", "controller.facts", {"food_retailer": "yes"}),
+    Wrong(FACTS, "platform", "controller.facts", {"platform": []}),
     Wrong(FIELD, "type", "fields.email.type", "string"),
     Wrong(FIELD, "category", "fields.email.category", "user.email"),
     Wrong(FIELD, "max", "fields.purchases.max", GONE),
@@ -182,7 +196,7 @@ def test_every_key_of_a_policy_is_explained():
         and call.func.attr == "only"
         and all(isinstance(argument, ast.Constant) for argument in call.args)
     }
-    known |= {frozenset(sections.TOP), frozenset(sections._PURPOSE_KEYS)}
+    known |= {frozenset(sections.TOP), frozenset(sections._PURPOSE_KEYS), frozenset(sections._FACT_KEYS)}
 
     told = {
         frozenset(row[0].strip("`") for row in rows)
@@ -233,10 +247,13 @@ def test_every_reason_that_a_law_gives_is_listed():
     assert given == {code for code in listed if code.startswith(("law.", "assumed."))}
 
 
-def test_every_finding_of_lint_is_listed():
+@pytest.mark.parametrize(
+    ("modules", "head"), [((lint, journey), "where"), ((law,), "where the law is asked")]
+)
+def test_every_finding_of_lint_is_listed(modules, head):
     """The page has each finding once, in the words of the code."""
-    source = inspect.getsource(lint) + inspect.getsource(journey)
-    rows = tables_of("policy.md")["where"]
+    source = "".join(map(inspect.getsource, modules))
+    rows = tables_of("policy.md")[head]
 
     assert len(re.findall(r"yield Finding\(", source)) == len(rows)
     assert [] == [text for _, text in rows if text not in source]

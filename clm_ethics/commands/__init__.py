@@ -10,13 +10,20 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from . import explain, lifecycle, tour, verify
+from . import explain, lifecycle, policy, storage, tour, verify
 from .output import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = {"tour": tour, "explain": explain, "verify": verify, "lifecycle": lifecycle}
+COMMANDS = {
+    "tour": tour,
+    "explain": explain,
+    "verify": verify,
+    "policy": policy,
+    "lifecycle": lifecycle,
+    "storage": storage,
+}
 
 
 def main(words: Sequence[str] | None = None) -> int:

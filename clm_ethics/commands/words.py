@@ -20,3 +20,10 @@ def moment(text: str) -> datetime:
     except ValueError:
         raise ArgumentTypeError("a date such as 2025-06-01 is wanted") from None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def count(text: str) -> int:
+    """Read a whole number from zero on."""
+    if not text.isascii() or not text.isdigit():
+        raise ArgumentTypeError("a whole number is wanted")
+    return int(text)

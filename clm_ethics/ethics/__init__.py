@@ -4,20 +4,51 @@ Permission to contact is decided first; then the rules; then the ladder (individ
 contextual, none), which only ever lowers the use of data and is no way around a no.
 """
 
+from .asking import Asking, may_ask
+from .catalogue import CATALOGUE, Entry
 from .choose import Pick, pick
 from .defaults import DEFAULTS, Default
-from .offers import Level, Offer, Pressure
-from .rules import AIM_RULES, RULES, Rule
+from .facts import Facts
+from .findings import Finding
+from .offers import Level, Offer
+from .prompts import Prompt, judge_prompt
+from .release import Made, still
+from .reviews import Served, parity, proxies
+from .rule import Kind, Rule, rule
+from .rules import AIM_RULES, RULES
+from .statements import Change, Deadline, Experiment, Incentive, Pressure, Price, Scarcity, Statement
 
 __all__ = [
     "AIM_RULES",
+    "CATALOGUE",
     "DEFAULTS",
     "RULES",
+    "Asking",
+    "Change",
+    "Deadline",
     "Default",
+    "Entry",
+    "Experiment",
+    "Facts",
+    "Finding",
+    "Incentive",
+    "Kind",
     "Level",
+    "Made",
     "Offer",
     "Pick",
     "Pressure",
+    "Price",
+    "Prompt",
     "Rule",
+    "Scarcity",
+    "Served",
+    "Statement",
+    "judge_prompt",
+    "may_ask",
+    "parity",
     "pick",
+    "proxies",
+    "rule",
+    "still",
 ]

@@ -16,10 +16,12 @@ from ..policy.decision import Decision, Reason, Request
 from ..policy.values import Basis
 from ..policy.vocabulary import special
 from . import timing
+from .defaults import LEAST_SEGMENT, SERVICE
 from .facts import Facts, is_minor
 from .offers import Level, Offer
-from .plain import explain
-from .rules import AIM_RULES, RULES, apply_rules
+from .plain import explain, explain_html
+from .rule import apply_rules
+from .rules import AIM_RULES, RULES
 from .words import TIMED, reason
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 
     from ..model.state import State
     from ..policy.policy import Policy
-    from ..policy.values import Channel
+    from ..policy.values import Channel, Purpose
+    from .rule import Rule
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -43,6 +46,7 @@ class Pick:
         withheld: per offer that may not be made, why.
         decision: the permission for what was chosen, with the fields that it really uses.
         uses: the fields used at this level, without the address.
+        profiling: what was used tells how the customer behaves: it is profiling (Art. 4(4) GDPR).
         counts: it is a contact that counts against caps and budget.
         since: contacts before it (UTC) matter to no limit any more.
         try_again: nothing was chosen, and from then on (UTC) no limit of time stands in the way.
@@ -58,6 +62,7 @@ class Pick:
     withheld: Mapping[str, tuple[Reason, ...]]
     decision: Decision | None = None
     uses: tuple[str, ...] = ()
+    profiling: bool = False
     counts: bool = False
     since: datetime
     try_again: datetime | None = None
@@ -79,9 +84,12 @@ class Pick:
         """Every reason for which an offer was withheld, once."""
         return tuple(dict.fromkeys(why for each in self.withheld.values() for why in each))
 
-    def explain(self) -> str:
-        """Say to the customer why they see this, or why they see nothing; no value is in it."""
-        return explain(self)
+    def explain(self, *, html: bool = False) -> str:
+        """Say to the customer why they see this, or why they see nothing; no value is in it.
+
+        With *html* it is a list of paragraphs, escaped, safe to put into a page.
+        """
+        return explain_html(self) if html else explain(self)
 
 
 class _Case(NamedTuple):
@@ -92,6 +100,7 @@ class _Case(NamedTuple):
     stage: str | None
     sources: frozenset[str]
     actor: str | None
+    rules: tuple[Rule, ...]
 
     def permission(self, offer: Offer, fields: Iterable[str]) -> Decision:
         """Decide whether the customer may be contacted for *offer*, with *fields* and the address."""
@@ -122,6 +131,7 @@ def pick(
     stage: str | None = None,
     sources: frozenset[str] = frozenset(),
     actor: str | None = None,
+    rules: Iterable[Rule] = (),
 ) -> Pick:
     """Choose the offer that the host values most among those that may be made, as personal as may be.
 
@@ -134,19 +144,21 @@ def pick(
         stage: the effective lifecycle stage if it is known already.
         sources: the host's sources that are at hand; fields of others are not used.
         actor: who asks, if the policy limits a purpose to actors.
+        rules: the host's own rules, beside the built-in ones.
 
     Raises:
         UnknownName: the policy declares no such channel, purpose, field or stage.
         UsageError: two offers of one name, something that is no offer, or a time without a zone.
     """
-    case = _Case(policy, state, policy.channel(channel), aware(at, "pick"), stage, frozenset(sources), actor)
-    ranked = sorted(_checked(policy, offers), key=lambda offer: (-offer.value, offer.name))
+    asked = policy.channel(channel)
+    case = _Case(policy, state, asked, aware(at, "pick"), stage, frozenset(sources), actor, tuple(rules))
+    ranked = sorted(_checked(policy, offers), key=_rank)
     judged = {offer: _judge(case, offer) for offer in ranked}
     withheld = MappingProxyType({offer.name: each.against for offer, each in judged.items() if each.against})
     chosen = next((offer for offer, each in judged.items() if not each.against), None)
     since = timing.forgotten_before(policy, case.at if state.at is None else max(case.at, state.at))
     if chosen is None:
-        again = _try_again(judged.values())
+        again = _try_again(judged)
         return Pick(channel=channel, withheld=withheld, since=since, try_again=again)
     aim = judged[chosen].aim
     decision = case.permission(chosen, aim.uses)
@@ -158,12 +170,31 @@ def pick(
         withheld=withheld,
         decision=decision,
         uses=aim.uses,
-        counts=timing.counts(case.channel),
+        profiling=_profiles(policy, aim.uses),
+        counts=_counts(case.channel, chosen, policy.purpose(chosen.purpose)),
         since=since,
         title=_title(policy, chosen),
         agreed=_agreed(state, decision),
         contact=policy.controller.contact,
     )
+
+
+def _rank(offer: Offer) -> tuple[float, float, str]:
+    """The host's value first, then the customer's, then the name."""
+    return -offer.value, -(offer.customer_value or 0.0), offer.name
+
+
+def _counts(channel: Channel, offer: Offer, purpose: Purpose) -> bool:
+    """Say whether it is a contact that some limit looks at: advertising that reaches out, or that presses."""
+    service = SERVICE.issuperset(purpose.processing)
+    return bool(offer.presses) or (timing.counts(channel) and not service)
+
+
+def _profiles(policy: Policy, uses: Iterable[str]) -> bool:
+    """Say whether *uses* tell how somebody behaves, or were computed of them."""
+    declared = [policy.fields[name] for name in uses if name in policy.fields]
+    behaves = any(each.category.startswith("user.behavior") or each.derived_from for each in declared)
+    return behaves or "stage" in uses
 
 
 def _checked(policy: Policy, offers: Iterable[Offer]) -> list[Offer]:
@@ -182,6 +213,8 @@ def _checked(policy: Policy, offers: Iterable[Offer]) -> list[Offer]:
         policy.check_fields(sorted(offer.fields))
         for stage in sorted(offer.stages - policy.lifecycle.stages):
             raise UnknownName.among("stage", stage, policy.lifecycle.stages)
+        for channel in sorted(offer.channels):
+            policy.channel(channel)
         found.append(offer)
     return found
 
@@ -202,7 +235,9 @@ def _judge(case: _Case, offer: Offer) -> _Judged:
     aim = _aim(case, offer, facts, decision)
     against = aim.why if aim.level is Level.NONE else ()
     against += tuple(
-        why for why in apply_rules(RULES, offer, facts._replace(level=aim.level)) if why not in against
+        why
+        for why in apply_rules((*RULES, *case.rules), offer, facts._replace(level=aim.level))
+        if why not in against
     )
     return _Judged(aim, against, facts)
 
@@ -218,12 +253,14 @@ def _aim(case: _Case, offer: Offer, facts: Facts, decision: Decision) -> _Aim:
     """Find the highest level of the ladder whose data may be used, and what keeps it from the higher."""
     barred = apply_rules(AIM_RULES, offer, facts)
     failed = any(why.code == "rule.error" for why in barred)  # a broken rule denies, it does not lower
-    why: dict[Reason, None] = {}
+    useless = sorted(offer.useless & (offer.uses | offer.segment))
+    why: dict[Reason, None] = dict.fromkeys(reason("offer.no_gain", name) for name in useless)
     for level in (Level.INDIVIDUAL, Level.SEGMENT):
         wanted = tuple(sorted(offer.wanted(level)))
         if not wanted:
             continue
         faults = [_named(field, _fault(case, decision, field)) for field in wanted]
+        faults.append(_group_fault(offer) if level is Level.SEGMENT else None)
         missing = [each for each in faults if each is not None]
         if not barred and not missing:
             return _Aim(level, wanted, tuple(why))
@@ -232,6 +269,17 @@ def _aim(case: _Case, offer: Offer, facts: Facts, decision: Decision) -> _Aim:
     if failed:
         why |= dict.fromkeys(barred)
     return _Aim(lowest, (), tuple(why))
+
+
+def _group_fault(offer: Offer) -> Reason | None:
+    """Return why the offer's group is none: made of people's data, it is of a known size, and not small.
+
+    A lifecycle stage alone is as large as the policy makes it, unless the host states that it is small.
+    """
+    size = offer.segment_size
+    if size is None:
+        return reason("segment.unsized") if offer.segment - offer.useless else None
+    return None if size >= LEAST_SEGMENT else reason("segment.small", f"fewer than {LEAST_SEGMENT}")
 
 
 def _fault(case: _Case, decision: Decision, field: str) -> Reason | None:
@@ -258,11 +306,12 @@ def _named(field: str, why: Reason | None) -> Reason | None:
     return None if why is None else replace(why, text=f"{field}: {why.text}")
 
 
-def _try_again(judged: Iterable[_Judged]) -> datetime | None:
-    for each in judged:
+def _try_again(judged: Mapping[Offer, _Judged]) -> datetime | None:
+    ends = []
+    for offer, each in judged.items():
         if each.facts is not None and all(why.code in TIMED for why in each.against):
-            return timing.wait(each.facts)  # the same for all: it depends on customer and channel only
-    return None
+            ends.append(timing.wait(each.facts, presses=bool(offer.presses)))
+    return min((end for end in ends if end is not None), default=None)
 
 
 def _title(policy: Policy, offer: Offer) -> str:

@@ -1,18 +1,21 @@
-"""The house's own thresholds, in one table: none of them is law, and each says where it comes from.
+"""The house's own thresholds, in one place: none of them is law, and each says where it comes from.
 
 They are on without being asked for. A policy adds its own caps and quiet hours per channel;
-of two limits the stricter counts, always.
+of two limits the stricter counts, always. ``catalogue.py`` has the rules that use them.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import NamedTuple
 
 from ..model.times import Duration
+from ..policy.remedies import ASK_AGAIN_AFTER
 from ..policy.values import Cap, Quiet
 from ..regimes import Row
 
 _DAY = 86400
+YEAR = Duration(months=12)
 
 CONTACT_BUDGET = (
     Cap(2, Duration(seconds=_DAY)),
@@ -21,8 +24,53 @@ CONTACT_BUDGET = (
 )
 """Contacts over all channels that reach out, in rolling windows: no midnight gives two in two hours."""
 
-WIN_BACK = Cap(3, Duration(seconds=30 * _DAY))
+FATIGUE_SPAN = Duration(seconds=90 * _DAY)
+"""How far back unanswered contacts count."""
+FATIGUE_HALF, FATIGUE_STOP = 8, 16
+"""Contacts in a row without any answer: from so many on half the budget, from so many on none."""
+
+WIN_BACK = (
+    Cap(1, Duration(seconds=7 * _DAY)),
+    Cap(3, Duration(seconds=30 * _DAY)),
+    Cap(4, Duration(seconds=90 * _DAY)),
+)
 """Contacts while a customer drifts away: who has grown silent is not to be shouted at."""
+
+URGENCY = Cap(2, Duration(seconds=30 * _DAY))
+"""Offers with pressure, over all channels and pages."""
+
+STOCK_AGE = timedelta(minutes=15)
+"""How old a count of the stock may be that a scarcity rests on."""
+
+DEADLINE_REST = timedelta(days=14)
+"""How long an offer that has ended stays away, before a new deadline for it is believed."""
+
+GRAVE = Duration(seconds=30 * _DAY)
+"""An event that silences anything for so long is a grave one: grief, debt, illness."""
+DISTRESS = YEAR
+"""How long after a grave event no risky offer is made."""
+
+LEAST_SEGMENT = 20
+"""Customers in a group, at least, for it to be a group."""
+
+LEAST_COUNT = 10
+"""A count of fewer customers is not told."""
+
+LEAST_GAIN = 0.001
+"""What a field adds to a choice, at least, to be looked at."""
+
+MOST_PROXY = 0.3
+"""How strongly a feature may go with a protected attribute before somebody has to look."""
+LEAST_RATIO, MOST_GAP = 0.8, 0.02
+"""Offers of the worst-served group against the best-served, and the gap of mean prices."""
+
+MOST_WEIGHT = 1.2
+"""How much heavier the yes of a prompt may look than its no."""
+
+ASK_AGAIN = ASK_AGAIN_AFTER
+"""How long a no keeps us from asking again, on any surface."""
+PROMPTS = (Cap(1, Duration(seconds=30 * _DAY)), Cap(3, YEAR))
+"""How often somebody is asked who does not answer."""
 
 HOUSE_QUIET = Quiet(start=20 * 60, end=9 * 60)
 """Quiet hours of a channel that disturbs and declares none, on the customer's wall clock."""
@@ -40,6 +88,9 @@ REACHING = frozenset(
 
 DISTURBING = frozenset({Row.SMS_MARKETING.value, Row.PHONE_MARKETING.value, Row.PUSH_MARKETING.value})
 """Rows of the channels that ring or buzz: quiet hours count even where the policy declares none."""
+
+SERVICE = frozenset({"essential", "storage"})
+"""A purpose that does nothing else is a service, and no advertising."""
 
 
 class Floor(NamedTuple):
@@ -77,12 +128,13 @@ class Default(NamedTuple):
 DEFAULTS = (
     Default(
         "contact budget",
-        "over all channels at most 2 contacts in a day, 4 in 7 days, 10 in 30 days",
+        "over all channels at most 2 contacts in a day, 4 in 7 days, 10 in 30 days; half of it after "
+        "8 contacts in a row without any answer in 90 days, none after 16; service messages do not count",
         "DMA Code (relevance, suppression); ICO direct marketing guidance",
     ),
     Default(
         "win-back",
-        "at most 3 contacts in 30 days in a stage that silence leads to",
+        "in a stage that silence leads to at most 1 contact in 7 days, 3 contacts in 30 days, 4 in 90 days",
         "DMA Code (put your customer first); ACM Code of Ethics 1.2",
     ),
     Default(
@@ -98,19 +150,38 @@ DEFAULTS = (
         "GDPR Art. 21(3)",
     ),
     Default(
+        "left in peace",
+        "while an event silences direct marketing, nothing but services reaches out; for 12 months after an "
+        "event that silences for 30 days or more, no pressure, and no credit, gambling, alcohol or diet",
+        "DMA Code rule 1.5; ICO direct marketing guidance",
+    ),
+    Default(
         "minors",
-        "no offer to a minor, known or assumed, is aimed with their data, or presses",
+        "no offer to a minor, known or assumed, is aimed with their data, presses, or is risky",
         "DSA Art. 28(2); ICO Children's Code standards 12 and 13; UNCRC General Comment 25",
     ),
     Default(
         "pressure",
-        "a deadline, scarcity or streak is true, and the host says so",
+        "a deadline is the real end, the same for all, never put off, and 14 days after the last one; "
+        "a scarcity is the stock, counted within 15 minutes; a streak is said to be true; "
+        "2 offers that press in 30 days",
         "Directive 2005/29/EC Annex I no. 7; FTC staff report on dark patterns (2022)",
     ),
     Default(
         "personal prices",
-        "they are disclosed, and the purpose declares them",
-        "Directive 2011/83/EU Art. 6(1)(ea); N.Y. Gen. Bus. Law 349-a",
+        "they are disclosed, the purpose declares them, and none is above the public price without a cost",
+        "Directive 2011/83/EU Art. 6(1)(ea); N.Y. Gen. Bus. Law 349-a; PIPL Art. 24(1)",
+    ),
+    Default(
+        "groups",
+        "a group of fewer than 20 customers, or of unknown size, is none: the offer is made without it",
+        "GDPR Art. 5(1)(c); recital 26",
+    ),
+    Default(
+        "asking again",
+        "12 months after a no, on any surface; who does not answer is asked once in 30 days, "
+        "3 times in 12 months",
+        "Cal. Civ. Code 1798.135(c)(4); CNIL recommendation on cookies (2020); EDPB Guidelines 03/2022",
     ),
 )
 """The whole table, for people."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..model.fold import ADULT
 from ..policy.policy import ASSUMED_AGE
+from .defaults import DISTRESS, GRAVE, SERVICE
 from .offers import Level
 
 if TYPE_CHECKING:
@@ -38,6 +39,24 @@ class Facts(NamedTuple):
     stage: str
     minor: bool
     level: Level = Level.NONE
+
+    def __repr__(self) -> str:
+        """Show what is asked, and nothing of the customer."""
+        return f"<Facts of {self.purpose.name} on {self.channel.name}>"
+
+    @property
+    def service(self) -> bool:
+        """It serves the customer, and advertises nothing."""
+        return SERVICE.issuperset(self.purpose.processing)
+
+    @property
+    def distressed(self) -> bool:
+        """Within the last year something happened that silences for a month or more: a grave event."""
+        return any(
+            DISTRESS.after(self.state.happened[name]) > self.at
+            for name, rule in self.policy.events.items()
+            if name in self.state.happened and any(span.outlasts(GRAVE) for span in rule.mutes.values())
+        )
 
 
 def is_minor(policy: Policy, state: State, at: datetime) -> bool:

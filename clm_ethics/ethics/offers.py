@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TypeVar
 
 import attrs
 
 from ..errors import UsageError, shorten
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-LONGEST_NAME = 100
-"""Characters of an offer's name: it stands in the ledger, so it names the offer and no person."""
+from . import checked
+from .checked import LONGEST_NAME
+from .defaults import LEAST_GAIN
+from .statements import NOTHING, Deadline, Pressure, Price, Scarcity, Statement
 
 
 class Level(StrEnum):
@@ -30,48 +27,41 @@ class Level(StrEnum):
     """Not made."""
 
 
-class Pressure(StrEnum):
-    """What a host may say that makes a customer hurry."""
-
-    DEADLINE = "deadline"
-    SCARCITY = "scarcity"
-    STREAK = "streak"
+K = TypeVar("K")
 
 
-def _names(names: Iterable[str]) -> frozenset[str]:
-    if isinstance(names, str):
-        raise UsageError("one text where several names belong", place="Offer", remedy="write {...} around it")
-    found = frozenset(names)
-    if not all(isinstance(name, str) for name in found):
-        raise UsageError("a name that is not text", place="Offer", remedy="write names of the policy")
-    return found
+def _one_of(kind: type[K], value: object) -> K:
+    if not isinstance(value, kind):
+        raise UsageError(f"what is stated of an offer is a {kind.__name__}", place="Offer")
+    return value
 
 
-def _number(value: float) -> float:
-    if not _is_number(value):
-        raise UsageError(
-            "the value of an offer is a finite number", place="Offer", remedy="such as value=2.5"
-        )
-    return float(value)
+def _name(value: object) -> str:
+    return checked.line(value, "name")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+def _purpose(value: object) -> str:
+    return checked.line(value, "purpose")
 
 
 def _pressure(value: str) -> str:
-    if value and value not in list(Pressure):
-        raise UsageError(
-            f"no pressure `{shorten(value)}`", place="Offer", remedy="it is one of " + ", ".join(Pressure)
-        )
-    return str(value)
+    return checked.word(Pressure, value, "pressure")
 
 
-def _check_name(_: Any, attribute: attrs.Attribute[str], name: object) -> None:
-    if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise UsageError(
-            f"the {attribute.name} of an offer is a line of 1 to {LONGEST_NAME} characters", place="Offer"
-        )
+def _deadline(value: Deadline | None) -> Deadline | None:
+    return None if value is None else _one_of(Deadline, value)
+
+
+def _scarcity(value: Scarcity | None) -> Scarcity | None:
+    return None if value is None else _one_of(Scarcity, value)
+
+
+def _price(value: Price | None) -> Price | None:
+    return None if value is None else _one_of(Price, value)
+
+
+def _statement(value: Statement) -> Statement:
+    return _one_of(Statement, value)
 
 
 @attrs.frozen
@@ -83,29 +73,47 @@ class Offer:
         purpose: the purpose of the policy that it serves.
         uses: the fields that it looks at when it is aimed at one person.
         segment: the fields that put somebody into the group that it is for.
+        segment_size: how many customers are in that group; unknown or small, and no group is aimed at.
         contextual: it may be made without looking at anybody's data.
-        value: the host's own ranking value; the highest offer that passes every rule is chosen.
+        channels: it may be made on these channels only; empty: on any that its purpose has.
         stages: it is for these lifecycle stages only; that uses the built-in field ``stage``.
+        topics: what it is about, such as ``mothers_day``: customers may not want to hear of some.
+        value: the host's own ranking value; the highest offer that passes every rule is chosen.
+        customer_value: what it is worth to the customer, if known; of equal ``value`` the better wins.
         pressure: it makes people hurry: ``deadline``, ``scarcity`` or ``streak``.
         pressure_true: whether what hurries them is true; ``None``: the host does not say.
+        deadline: the deadline that the customer is told, and what makes it true.
+        scarcity: the scarcity that the customer is told, and the stock behind it.
         personal_price: its price depends on who is asked.
         disclosed: the customer is told that the price is personal.
+        price: what is asked, beside what others pay.
+        urgent: it is a service message that cannot wait (a fraud alert); never for advertising.
+        states: what else the host states.
 
     Raises:
         UsageError: a name or value of the wrong form, or an offer that could never be made.
     """
 
-    name: str = attrs.field(validator=_check_name)
-    purpose: str = attrs.field(kw_only=True, validator=_check_name)
-    uses: frozenset[str] = attrs.field(default=frozenset(), converter=_names, kw_only=True)
-    segment: frozenset[str] = attrs.field(default=frozenset(), converter=_names, kw_only=True)
+    name: str = attrs.field(converter=_name)
+    purpose: str = attrs.field(kw_only=True, converter=_purpose)
+    uses: frozenset[str] = attrs.field(default=frozenset(), converter=checked.names, kw_only=True)
+    segment: frozenset[str] = attrs.field(default=frozenset(), converter=checked.names, kw_only=True)
+    segment_size: int | None = attrs.field(default=None, converter=checked.maybe_count, kw_only=True)
     contextual: bool = attrs.field(default=True, kw_only=True)
-    value: float = attrs.field(default=0.0, converter=_number, kw_only=True)
-    stages: frozenset[str] = attrs.field(default=frozenset(), converter=_names, kw_only=True)
+    channels: frozenset[str] = attrs.field(default=frozenset(), converter=checked.names, kw_only=True)
+    stages: frozenset[str] = attrs.field(default=frozenset(), converter=checked.names, kw_only=True)
+    topics: frozenset[str] = attrs.field(default=frozenset(), converter=checked.names, kw_only=True)
+    value: float = attrs.field(default=0.0, converter=checked.number, kw_only=True)
+    customer_value: float | None = attrs.field(default=None, converter=checked.maybe_number, kw_only=True)
     pressure: str = attrs.field(default="", converter=_pressure, kw_only=True)
-    pressure_true: bool | None = attrs.field(default=None, kw_only=True)
-    personal_price: bool = attrs.field(default=False, kw_only=True)
-    disclosed: bool = attrs.field(default=False, kw_only=True)
+    pressure_true: bool | None = attrs.field(default=None, converter=checked.maybe_flag, kw_only=True)
+    deadline: Deadline | None = attrs.field(default=None, converter=_deadline, kw_only=True)
+    scarcity: Scarcity | None = attrs.field(default=None, converter=_scarcity, kw_only=True)
+    personal_price: bool = attrs.field(default=False, converter=checked.flag, kw_only=True)
+    disclosed: bool = attrs.field(default=False, converter=checked.flag, kw_only=True)
+    price: Price | None = attrs.field(default=None, converter=_price, kw_only=True)
+    urgent: bool = attrs.field(default=False, converter=checked.flag, kw_only=True)
+    states: Statement = attrs.field(default=NOTHING, converter=_statement, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         """Refuse an offer that neither uses data nor may be made without."""
@@ -121,9 +129,25 @@ class Offer:
         """Every field that it may look at, at any level."""
         return self.uses | self.segment | ({"stage"} if self.stages else frozenset())
 
+    @property
+    def presses(self) -> frozenset[str]:
+        """Everything about it that makes people hurry."""
+        said = {
+            self.pressure,
+            Pressure.DEADLINE.value if self.deadline else "",
+            Pressure.SCARCITY.value if self.scarcity else "",
+        }
+        return frozenset(said - {""})
+
+    @property
+    def useless(self) -> frozenset[str]:
+        """The fields that add next to nothing to the choice: they are not looked at."""
+        return frozenset(name for name, gain in self.states.gains if gain < LEAST_GAIN)
+
     def wanted(self, level: Level) -> frozenset[str]:
         """Return the fields that it looks at on *level*; empty: there is no such level of it."""
         aimed = {Level.INDIVIDUAL: self.uses, Level.SEGMENT: self.segment}.get(level, frozenset())
+        aimed -= self.useless
         if self.stages and (aimed or level is Level.SEGMENT):
             return aimed | {"stage"}
         return aimed
@@ -132,9 +156,24 @@ class Offer:
     def stated(self) -> dict[str, str]:
         """What the host states about it, for the ledger: what is missing is stated as "none" or "no"."""
         said = {True: "true", False: "false", None: "unsaid"}[self.pressure_true]
+        if self.deadline or self.scarcity:
+            said = "shown"
         return {
-            "pressure": f"{self.pressure}, {said}" if self.pressure else "none",
+            "pressure": f"{', '.join(sorted(self.presses))}, {said}" if self.presses else "none",
             "personal_price": ("disclosed" if self.disclosed else "undisclosed")
             if self.personal_price
             else "no",
+            "other": ", ".join(self._else_stated) or "none",
         }
+
+    @property
+    def _else_stated(self) -> tuple[str, ...]:
+        beside = {
+            "price": self.price is not None,
+            "segment_size": self.segment_size is not None,
+            "urgent": self.urgent,
+        }
+        return (*self.states.said, *(name for name, is_said in beside.items() if is_said))
+
+
+__all__ = ["LONGEST_NAME", "Deadline", "Level", "Offer", "Pressure", "Price", "Scarcity", "Statement"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from ..policy.values import Basis
@@ -37,6 +38,22 @@ def explain(pick: Pick) -> str:
     return "\n".join(_something(pick, pick.decision))
 
 
+def explain_html(pick: Pick) -> str:
+    """Say the same as paragraphs of HTML; what is indented is a list. Everything is escaped."""
+    parts: list[str] = []
+    items: list[str] = []
+    for line in [*explain(pick).splitlines(), ""]:
+        if line.startswith(" "):
+            items.append(f"<li>{escape(line.strip())}</li>")
+            continue
+        if items:
+            parts.append(f"<ul>{''.join(items)}</ul>")
+            items = []
+        if line:
+            parts.append(f"<p>{escape(line)}</p>")
+    return "\n".join(parts)
+
+
 def _nothing(pick: Pick) -> Iterator[str]:
     yield f"Nothing was chosen on {pick.channel}."
     if not pick.withheld:
@@ -54,6 +71,8 @@ def _something(pick: Pick, decision: Decision) -> Iterator[str]:
     since = "" if pick.agreed is None else f" on {pick.agreed:%Y-%m-%d}"
     yield f"{_RESTS[Basis(decision.basis)]}{since}."
     yield f"{_LEVELS[pick.level]}{_data(pick, decision)}."
+    if pick.profiling:
+        yield "That looks at how you behave: it is profiling."
     if pick.why_not_higher:
         yield "No more of your data was used, because:"
         yield from (f"  {_said(each)}" for each in pick.why_not_higher)

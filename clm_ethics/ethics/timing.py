@@ -12,10 +12,23 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from ..model.times import Duration
+from ..model.state import Status
+from ..model.times import EPOCH, Duration
 from ..policy.decision import Kind, Reason
+from ..policy.values import Cap
 from ..regimes import COUNTRIES, covers, plausible_zones
-from .defaults import CONTACT_BUDGET, DISTURBING, HOUSE_QUIET, QUIET_FLOORS, REACHING, WIN_BACK
+from .defaults import (
+    CONTACT_BUDGET,
+    DISTURBING,
+    FATIGUE_HALF,
+    FATIGUE_SPAN,
+    FATIGUE_STOP,
+    HOUSE_QUIET,
+    QUIET_FLOORS,
+    REACHING,
+    URGENCY,
+    WIN_BACK,
+)
 from .words import reason
 
 if TYPE_CHECKING:
@@ -23,7 +36,7 @@ if TYPE_CHECKING:
 
     from ..model.state import Contact
     from ..policy.policy import Policy
-    from ..policy.values import Cap, Channel, Quiet
+    from ..policy.values import Channel, Quiet
     from .facts import Facts
 
 _MINUTE = timedelta(minutes=1)
@@ -53,29 +66,64 @@ def reaches(channel: Channel) -> bool:
 def forgotten_before(policy: Policy, at: datetime) -> datetime:
     """Return the instant (UTC) before which no contact matters to any limit, at *at* or later."""
     caps = [cap for channel in policy.channels.values() for cap in channel.caps]
-    longest = max(cap.per.longest for cap in (*caps, *CONTACT_BUDGET, WIN_BACK))
+    spans = [cap.per for cap in (*caps, *CONTACT_BUDGET, *WIN_BACK, URGENCY)]
+    longest = max(span.longest for span in (*spans, FATIGUE_SPAN))
     return Duration(seconds=longest).before(at)
 
 
 def caps(facts: Facts) -> Wait | None:
-    """The policy's own limits of this channel."""
+    """The policy's own limits of this channel; a service is not advertising, and has none."""
+    if facts.service:
+        return None
     contacts = [each for each in facts.state.contacts if each.channel == facts.channel.name]
     return _full(facts.channel.caps, contacts, facts.at, "contact.cap")
 
 
 def budget(facts: Facts) -> Wait | None:
-    """The house's limit over all channels that reach out."""
-    if not reaches(facts.channel):
+    """The house's limit over all channels that reach out; half of it, or none, for who never answers."""
+    if not reaches(facts.channel) or facts.service:
         return None
+    unanswered = _unanswered(facts)
+    if len(unanswered) >= FATIGUE_STOP:
+        until = FATIGUE_SPAN.after(unanswered[len(unanswered) - FATIGUE_STOP])
+        return Wait(reason("contact.fatigue", f"{FATIGUE_STOP} in {span(FATIGUE_SPAN)}"), until)
+    if len(unanswered) >= FATIGUE_HALF:
+        halved = [Cap(max(cap.max // 2, 1), cap.per) for cap in CONTACT_BUDGET]
+        return _full(halved, _reached(facts), facts.at, "contact.fatigue")
     return _full(CONTACT_BUDGET, _reached(facts), facts.at, "contact.budget")
+
+
+def _unanswered(facts: Facts) -> list[datetime]:
+    """Return when the customer was contacted since they last did anything, oldest first.
+
+    An answer is a yes, or an event that the policy declares and that silences nothing. Where no such
+    event is declared nobody can answer, and nothing is made of silence.
+    """
+    policy, state = facts.policy, facts.state
+    telling = [name for name, rule in policy.events.items() if not rule.mutes]
+    if not telling:
+        return []
+    answers = [state.happened[name] for name in telling if name in state.happened]
+    answers += [each.at for each in state.consents.values() if each.status is Status.GRANTED]
+    last = max(answers, default=EPOCH)
+    held = [each.at for each in _reached(facts) if not each.cancelled]
+    return sorted(at for at in held if at > last and FATIGUE_SPAN.after(at) > facts.at)
 
 
 def win_back(facts: Facts) -> Wait | None:
     """The house's limit in a stage that silence leads to, by a move "after a time without"."""
     moves = facts.policy.lifecycle.moves
-    if not reaches(facts.channel) or facts.stage not in {move.to for move in moves if move.without}:
+    if facts.service or not reaches(facts.channel):
         return None
-    return _full((WIN_BACK,), _reached(facts), facts.at, "contact.win_back")
+    if facts.stage not in {move.to for move in moves if move.without}:
+        return None
+    return _full(WIN_BACK, _reached(facts), facts.at, "contact.win_back")
+
+
+def urgency(facts: Facts) -> Wait | None:
+    """The house's limit of offers that press, on whatever channel or page."""
+    pressed = [each for each in facts.state.contacts if each.pressed]
+    return _full((URGENCY,), pressed, facts.at, "contact.pressure")
 
 
 def _reached(facts: Facts) -> list[Contact]:
@@ -210,10 +258,14 @@ def _loud_again(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime)
     return None
 
 
-def wait(facts: Facts) -> datetime | None:
-    """Return the first instant (UTC) from ``facts.at`` on at which no limit of time stands in the way."""
+def wait(facts: Facts, *, presses: bool = False) -> datetime | None:
+    """Return the first instant (UTC) from ``facts.at`` on at which no limit of time stands in the way.
+
+    *presses*: the offer hurries people, so the limit of pressure counts too.
+    """
+    limits = (caps, budget, win_back, quiet, urgency) if presses else (caps, budget, win_back, quiet)
     for _ in range(_MOST_WAITS):
-        waits = [found for found in (each(facts) for each in (caps, budget, win_back, quiet)) if found]
+        waits = [found for found in (each(facts) for each in limits) if found]
         if not waits:
             return facts.at
         ends = [each.until for each in waits if each.until is not None]

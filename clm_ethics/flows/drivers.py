@@ -41,6 +41,11 @@ class Blocking:
         """Whether this is the process that opened it."""
         return os.getpid() == self._process
 
+    @property
+    def storages(self) -> tuple[Storage, Storage]:
+        """The storage of the data, and that of the keys."""
+        return self._storages
+
     def shut(self) -> None:
         """Take no more verbs, once those that commit are done."""
         if self.is_here:
@@ -123,6 +128,16 @@ class Awaiting:
         self._driven: set[asyncio.Future[Any]] = set()
         self._process = os.getpid()
         self.open = True
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the process that opened it."""
+        return os.getpid() == self._process
+
+    @property
+    def storages(self) -> tuple[AsyncStorage, AsyncStorage]:
+        """The storage of the data, and that of the keys."""
+        return self._storages
 
     async def run(self, flow: Flow[T]) -> T:
         """Drive *flow* to its end, also when the caller is cancelled: a no half said would be none."""

@@ -147,7 +147,12 @@ def submit(job: Job) -> Flow[Any]:
 
 def submit_all(jobs: Sequence[Job]) -> Flow[None]:
     """Run *jobs* through the committer together; raise what the first of them raised, if any did."""
-    if jobs:
-        yield Submit(jobs)
+    yield from run_all(jobs)
     for job in jobs:
         job.outcome()
+
+
+def run_all(jobs: Sequence[Job]) -> Flow[None]:
+    """Run *jobs* through the committer together; each keeps what came of it, and nothing is raised."""
+    if jobs:
+        yield Submit(jobs)

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from ..ethics import Rule
     from ..model.events import Event
-    from ..policy import Policy
+    from ..policy import Decision, Policy, Request
+    from ..transparency.comparing import Shadow
     from ..vault.keys import Keys
     from ..vault.sealing import Sealer
     from ..vault.tenant import TenantKeys
@@ -86,6 +88,7 @@ class Shared:
     lock: Lock = attrs.field(factory=Lock)
     gone: OrderedDict[bytes, float] = attrs.field(factory=OrderedDict)
     scrubs: tuple[Callable[[], Any], ...] = ()
+    shadows: tuple[Shadow, ...] = ()
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -93,7 +96,7 @@ class Setting:
     """Policy, keys, clock, randomness, caches and queue of one steward.
 
     ``split``: keys live in a storage of their own. ``batched``: allowed reads are queued.
-    ``acting``: the actor of verbs that name none.
+    ``acting``: the actor of verbs that name none. ``rules``: the host's own rules for offers.
     """
 
     policy: Policy
@@ -106,6 +109,7 @@ class Setting:
     split: bool
     batched: bool
     acting: str | None = None
+    rules: tuple[Rule, ...] = ()
     shared: Shared = attrs.field(factory=Shared)
 
     @property
@@ -114,6 +118,12 @@ class Setting:
         if self.shared.keys is None:
             raise Closed("the steward is not open", remedy="use it in a with statement, or open it first")
         return self.shared.keys
+
+    def asked(self, state: State, request: Request, answer: Decision) -> Decision:
+        """Return *answer* as it is, once every shadow has been asked the same."""
+        for shadow in self.shared.shadows:
+            shadow.look(state, request, answer.at, answer)
+        return answer
 
     def version(self) -> int:
         """Draw the first version of a stream."""

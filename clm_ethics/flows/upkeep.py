@@ -48,7 +48,7 @@ _looked_at = attrgetter(
     *(
         name
         for name in State.__struct_fields__
-        if name not in {"length", "at", "happened", "contacts", "keys", "sealed", "forgotten"}
+        if name not in {"length", "at", "happened", "contacts", "keys", "sealed", "forgotten", "asked"}
     )
 )
 """What of a state says when the next sweep is due; ``happened`` does for some events only."""

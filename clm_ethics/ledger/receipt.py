@@ -3,7 +3,8 @@
 A receipt shows one entry of one stream and is signed with the tenant's receipt key. It
 reveals salt and record of that entry, never a key, so that it can still be checked after the
 customer has been erased. Until a checkpoint covers its entry it is a promise of the
-controller; :class:`~clm_ethics.ledger.proof.Proof` is what it becomes then.
+controller; :class:`~clm_ethics.ledger.proof.Proof` is what it becomes then. One that was made
+inside a transaction of the host's (``Steward.joined``) is true once the host has committed.
 """
 
 from __future__ import annotations

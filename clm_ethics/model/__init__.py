@@ -13,6 +13,7 @@
 
 from .events import (
     AnyEvent,
+    Asked,
     Cancelled,
     Chosen,
     Collected,
@@ -46,6 +47,7 @@ from .times import Duration
 
 __all__ = [
     "AnyEvent",
+    "Asked",
     "Cancelled",
     "Chosen",
     "Clause",

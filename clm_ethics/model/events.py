@@ -270,7 +270,10 @@ class Refusal(Event, frozen=True, kw_only=True):
 
 
 class Chosen(Event, frozen=True, kw_only=True):
-    """An offer was chosen and its contact reserved; contacts before *since* count no more."""
+    """An offer was chosen and its contact reserved; contacts before *since* count no more.
+
+    *pressed*: the offer hurries people.
+    """
 
     offer: str
     purpose: str
@@ -280,12 +283,14 @@ class Chosen(Event, frozen=True, kw_only=True):
     stated: dict[str, str] = {}
     counts: bool = True
     since: datetime | None = None
+    pressed: bool = False
 
 
 class Sent(Event, frozen=True, kw_only=True):
-    """The choice of entry *choice* went out."""
+    """The choice of entry *choice* went out; *against*: what forbade it by then (a code), if anything did."""
 
     choice: int
+    against: str = ""
 
 
 class Cancelled(Event, frozen=True, kw_only=True):
@@ -300,6 +305,13 @@ class Left(msgspec.Struct, frozen=True, array_like=True):
     count: int
     index: int
     first: datetime
+
+
+class Asked(Event, frozen=True, kw_only=True):
+    """The customer was asked to agree to a purpose, on some *surface*, whatever they answer."""
+
+    purpose: str
+    surface: str = ""
 
 
 class Swept(Event, frozen=True, kw_only=True):
@@ -400,6 +412,7 @@ AnyEvent = (
     | Chosen
     | Sent
     | Cancelled
+    | Asked
     | Swept
     | Announced
     | Faded

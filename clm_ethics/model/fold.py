@@ -33,6 +33,8 @@ KEYS_KEPT = 256
 """How many idempotency keys a customer's state remembers."""
 KEY_RECORD = 20
 """Bytes per remembered key: sixteen of the event's ``key``, four of the entry's index."""
+PROMPTS_KEPT = 3
+"""How many prompts for consent a customer's state remembers per purpose."""
 RUNS_KEPT = 16
 """Most runs of one list; beyond it the two oldest merge, towards the protective side."""
 NOTICE_WITHIN = Duration(months=1)
@@ -278,7 +280,7 @@ def _(event: e.Chosen, state: State, index: int) -> dict[str, Any]:
     since = event.since
     contacts = tuple(each for each in state.contacts if since is None or each.at >= since)
     if event.counts:
-        contacts += (Contact(index=index, at=event.at, channel=event.channel),)
+        contacts += (Contact(index=index, at=event.at, channel=event.channel, pressed=event.pressed),)
     asked: dict[str, Any] = {} if state.audit_since is not None else {"audit_since": event.at}
     if state.owed is not None and event.counts:  # told at the latest with the first contact: Art. 14(3)(b)
         asked["owed"] = replace(state.owed, due=min(state.owed.due, event.at))
@@ -287,9 +289,11 @@ def _(event: e.Chosen, state: State, index: int) -> dict[str, Any]:
 
 @_effects.register
 def _(event: e.Sent, state: State, index: int) -> dict[str, Any]:
+    # The customer is reached when it goes out: from then on its windows run.
     return {
         "contacts": tuple(
-            replace(each, sent=True) if each.index == event.choice else each for each in state.contacts
+            replace(each, sent=True, at=max(each.at, event.at)) if each.index == event.choice else each
+            for each in state.contacts
         )
     }
 
@@ -302,6 +306,13 @@ def _(event: e.Cancelled, state: State, index: int) -> dict[str, Any]:
             for each in state.contacts
         )
     }
+
+
+@_effects.register
+def _(event: e.Asked, state: State, index: int) -> dict[str, Any]:
+    # The last few tell whether it is too often; a purpose that is answered once a year needs no more.
+    before = state.asked.get(event.purpose, ())[1 - PROMPTS_KEPT :]
+    return {"asked": state.asked | {event.purpose: (*before, event.at)}}
 
 
 @_effects.register

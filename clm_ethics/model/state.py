@@ -149,13 +149,21 @@ class Contract(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Contact(msgspec.Struct, frozen=True, array_like=True):
-    """A contact that counts against the caps from the choice on: reserved, then sent, or cancelled."""
+    """A contact that counts against the caps from the choice on: reserved, then sent, or cancelled.
+
+    Attributes:
+        index: the entry of the choice.
+        at: when it was reserved (UTC).
+        channel: on which channel.
+        pressed: the offer hurried people.
+    """
 
     index: int
     at: datetime
     channel: str
     sent: bool = False
     cancelled: bool = False
+    pressed: bool = False
 
 
 class Owed(msgspec.Struct, frozen=True, array_like=True):
@@ -289,6 +297,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     forgotten: int = 0
     audit_since: datetime | None = None
     restored: bool = False
+    asked: dict[str, tuple[datetime, ...]] = {}
     owed: Owed | None = None
     anonymous: bool = False
     into: bytes = b""

@@ -35,7 +35,14 @@ _COARSE_FOR = {
     "integer": ("bucket:N",),
     "number": ("bucket:N",),
 }
-_NO_CONTRACT = ("direct_marketing", "targeted_ads")
+_NEVER_NEEDED = ("direct_marketing", "targeted_ads")
+_NEEDS = {
+    # EDPB Guidelines 2/2019: advertising is not necessary to perform a contract.
+    Basis.CONTRACT: ("a contract", "EDPB 2/2019"),
+    # Art. 21(2)-(3) GDPR: an objection ends it, which no law and no danger to life would allow.
+    Basis.LEGAL_OBLIGATION: ("a legal obligation", "Art. 6(1)(c), 21(3) GDPR"),
+    Basis.VITAL_INTEREST: ("a vital interest", "Art. 6(1)(d), 21(3) GDPR"),
+}
 
 
 def check(declared: Declared, top: Table) -> None:
@@ -127,11 +134,11 @@ def _check_bases(purpose: Purpose, declared: Declared, source: Source) -> None:
     if Basis.SOFT_OPT_IN in bases and not purpose.marketing:
         remedy = "it covers direct marketing only (Art. 13(2) ePrivacy Directive)"
         source.note((*path, "basis"), "soft opt-in without direct marketing", remedy)
-    for word in _NO_CONTRACT:
-        if Basis.CONTRACT in bases and word in purpose.processing:
-            # EDPB Guidelines 2/2019: advertising is not necessary to perform a contract.
-            remedy = "a contract does not need it: write consent, in a purpose of its own (EDPB 2/2019)"
-            source.note((*path, "basis"), f"{word} under a contract", remedy)
+    for basis, (need, cite) in _NEEDS.items():
+        for word in _NEVER_NEEDED:
+            if basis in bases and word in purpose.processing:
+                remedy = f"{need} does not need it: write consent, in a purpose of its own ({cite})"
+                source.note((*path, "basis"), f"{word} under {need}", remedy)
 
 
 def _check_fields(purpose: Purpose, declared: Declared, source: Source) -> None:

@@ -202,7 +202,8 @@ def refused_move(policy: Policy, state: State, stage: str, at: datetime) -> tupl
 
 def _case(policy: Policy, state: State, purpose: Purpose, request: Request, at: datetime, stage: str) -> Case:
     age = _age(state, at)
-    plan = policy.plan(purpose, request.channel, state.about.get("region", ""), at, age)
+    about = state.about
+    plan = policy.plan(purpose, request.channel, about.get("region", ""), at, age, about.get("kind", ""))
     return Case(policy, state, purpose, request, at, stage, age, plan, state.consents.get(purpose.name))
 
 
@@ -275,7 +276,7 @@ def _claimed(case: Case, group: Group, basis: Basis) -> Claim:
     if case.state.erased is not None:
         if basis is not LEGAL_OBLIGATION:
             return Claim(basis, (reason("customer.erased"),), None)
-    elif basis not in FIRM:
+    elif basis not in FIRM or case.purpose.advertises:  # no claim shields advertising from a no
         against += _stops(case, basis)
     restriction = case.state.restriction
     if restriction is not None and case.purpose.processing != STORAGE_ONLY:
@@ -317,8 +318,8 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
         stops.append(reason(code))
     if state.objections:
         stops += _objections(case, basis)
-    if state.signals and not case.plan.signals.isdisjoint(state.signals):
-        stops.append(reason("signal"))
+    if state.signals:
+        stops += [why for name, why in case.plan.signals.items() if name in state.signals]
     if state.mutes and any(state.mutes.get(word, case.at) > case.at for word in purpose.processing):
         stops.append(reason("muted"))
     # What the customer does themselves is their return, so it may be collected.
@@ -469,7 +470,7 @@ def _rights(case: Case, claims: list[Claim]) -> Rights:
     if consent is not None and not agreed:
         agreed = CONSENT in case.purpose.all_bases and not _stops(case, CONSENT)
         consent = consent if agreed and not _consent_fault(case, consent, ()) else None
-    return Rights(firm, law, consent)
+    return Rights(firm, law, consent, case.plan.sensitive)
 
 
 def _age(state: State, at: datetime) -> int | None:

@@ -42,6 +42,11 @@ _LINE = re.compile(r"(.*?) ?\(at line (\d+), column \d+\)", re.DOTALL)
 
 def read_file(path: str | PathLike[str]) -> Declared:
     """Read a policy from a TOML file in UTF-8; ``PolicyError`` if it cannot be used."""
+    return read_text(text_of_file(path), name=str(path))
+
+
+def text_of_file(path: str | PathLike[str]) -> str:
+    """Return the text of a policy's file in UTF-8; ``PolicyError`` if it cannot be read."""
     source = Source(str(path))
     try:
         with FilePath(path).open("rb") as file:
@@ -55,7 +60,7 @@ def read_file(path: str | PathLike[str]) -> Declared:
         line = data.count(b"\n", 0, error.start) + 1
         raise Source(f"{path}:{line}").error((), "the policy is not UTF-8", "save it as UTF-8") from None
     _check_size(len(data), source)
-    return read_text(text, name=str(path))
+    return text
 
 
 def read_text(text: str, *, name: str = "policy") -> Declared:

@@ -6,14 +6,17 @@ speak, and for each legal basis whether their postures accept it.
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import replace
 
 from ..errors import UnknownName
 from ..model.state import BUILT_IN
-from ..regimes import Duty, Pack, Posture, Ruling, consent_age, covers, load_packs, packs_for
+from ..regimes import Duty, Facts, Pack, Posture, Ruling, consent_age, covers, load_packs, packs_for
 from ..regimes import Kind as PackKind
 from .decision import FULL, Grant, Kind, Reason
 from .document import read_file, read_mapping, read_text
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from .values import Channel, Declared, EventRule, Field, Purpose
 
 FIRM = frozenset({Basis.CONTRACT, Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST})
-"""Claims that no withdrawal, refusal, objection, signal, age or stage ends."""
+"""Claims that no withdrawal, refusal, objection, signal, age or stage ends, but for advertising."""
 ASSUMED_AGE = {"adults": 18, "general": 16, "children": 12}
 """What an unknown age means: grown up; old enough to consent but a minor; a child."""
 PLANS_KEPT = 4096
@@ -58,18 +61,20 @@ class Plan(NamedTuple):
     Attributes:
         groups: one for each distinct claim; empty: a gap.
         consent_age: below it a guardian consents.
-        signals: the opt-out signals that end this processing here.
+        signals: the opt-out signals that end this processing here, each with the law that says so.
         change: when the law changes next (UTC).
         duties: what goes with a yes.
+        sensitive: why a law forbids special categories here even with consent; ``None``: none does.
         notes: what was assumed, or read protectively.
     """
 
     groups: tuple[Group, ...]
     consent_age: int
-    signals: frozenset[str]
+    signals: Mapping[str, Reason]
     change: datetime | None
     duties: tuple[str, ...]
     notes: tuple[Reason, ...]
+    sensitive: Reason | None = None
 
 
 class Sight(NamedTuple):
@@ -110,7 +115,7 @@ class Policy:
         )
         self._field_names = declared.field_names
         self._listing = _listing(declared)
-        self._plans: dict[tuple[str, str, str, int, int | None], Plan] = {}
+        self._plans: dict[tuple[str, str, str, int, int | None, str], Plan] = {}
         self._changes = _law_changes(self.packs.values())
 
     @classmethod
@@ -127,6 +132,28 @@ class Policy:
     def of(cls, document: Mapping[str, object], *, name: str = "policy") -> Policy:
         """Read a policy from the same objects, built in Python."""
         return cls(read_mapping(document, name=name))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The document: the objects from which :meth:`of` builds the same policy."""
+        found: dict[str, Any] = json.loads(self.declared.canonical)
+        for section in ("fields", "events", "purposes", "channels"):  # the canonical form sorted the names
+            if section in found:
+                found[section] = {name: found[section][name] for name in getattr(self, section)}
+        return found
+
+    def to_toml(self) -> str:
+        """Return the policy as TOML text, from which :meth:`parse` reads an equal one; comments are gone."""
+        from .toml import dumps
+
+        return dumps(self.document)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is declared, and the law by which it is judged."""
+        return isinstance(other, Policy) and self.hash == other.hash and self.packs == other.packs
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
 
     def __repr__(self) -> str:
         """Name the policy by its hash."""
@@ -203,6 +230,26 @@ class Policy:
     def _special(self) -> frozenset[str]:
         return frozenset(name for name, field in self.fields.items() if field.special)
 
+    def origins(self, field: str) -> frozenset[str]:
+        """Return every field that *field* is derived from, over however many steps."""
+        return self._origins.get(field, frozenset())
+
+    @cached_property
+    def _origins(self) -> dict[str, frozenset[str]]:
+        return {
+            name: _ancestors(name, self.fields) for name, each in self.fields.items() if each.derived_from
+        }
+
+    @cached_property
+    def _precise(self) -> frozenset[str]:
+        return frozenset(name for name in self.fields if self._is_precise(name))
+
+    def _is_precise(self, name: str) -> bool:
+        field = self.fields.get(name)
+        if field is None:
+            return False
+        return field.category == _PRECISE or any(map(self._is_precise, field.derived_from))
+
     @cached_property
     def sights(self) -> Mapping[str, Mapping[str, Sight]]:
         """Per purpose, how it sees each field that it lists."""
@@ -226,21 +273,40 @@ class Policy:
         """The clause of each purpose."""
         return {name: purpose.clause() for name, purpose in self.purposes.items()}
 
-    def plan(self, purpose: Purpose, channel: str, region: str, at: datetime, age: int | None) -> Plan:
-        """Return what the law makes of *purpose*, from the memory if it is there."""
+    def plan(
+        self, purpose: Purpose, channel: str, region: str, at: datetime, age: int | None, kind: str = ""
+    ) -> Plan:
+        """Return what the law makes of *purpose*, from the memory if it is there.
+
+        *kind* is that of the customer: ``consumer``, ``business``, or empty where nobody knows.
+        """
         epoch = bisect_right(self._changes, at)
-        key = (purpose.name, channel, region, epoch, age)
+        key = (purpose.name, channel, region, epoch, age, kind)
         found = self._plans.get(key)
         if found is None:
             if len(self._plans) >= PLANS_KEPT:
                 self._plans.clear()
-            found = self._plans[key] = self._compile(purpose, channel, region, at, age)
+            found = self._plans[key] = self._compile(purpose, channel, region, at, age, kind)
         return found
 
-    def _compile(self, purpose: Purpose, channel: str, region: str, at: datetime, age: int | None) -> Plan:
-        day = at.date()
-        assumed = ASSUMED_AGE[self.controller.audience] if age is None else age
-        special = bool(self._special.intersection(purpose.fields))
+    def _facts(self, purpose: Purpose, age: int | None, kind: str) -> Facts:
+        """Return what the regimes are told of the case; an unknown age is assumed from the audience."""
+        audience = self.controller.audience
+        return Facts(
+            age=ASSUMED_AGE[audience] if age is None else age,
+            age_known=age is not None or audience == "children",
+            device=purpose.device,
+            special=bool(self._special.intersection(purpose.fields)),
+            special_somewhere=bool(self._special),
+            precise_location=bool(self._precise.intersection(purpose.fields)),
+            kind=kind,
+            controller=self.controller.facts,
+        )
+
+    def _compile(
+        self, purpose: Purpose, channel: str, region: str, at: datetime, age: int | None, kind: str
+    ) -> Plan:
+        day, facts = at.date(), self._facts(purpose, age, kind)
         rows = self._rows(purpose, channel)
         gap = not rows
         looks = self._looks(region)
@@ -249,23 +315,23 @@ class Policy:
             spoken = set()
             for pack, where in at_home:
                 for row in rows:
-                    ruling = pack.cell_at(
-                        row, day, territory=where, age=assumed, device=purpose.device, special=special
-                    )
+                    ruling = pack.cell_at(row, day, territory=where, facts=facts)
                     if ruling is not None:
                         spoken.add(row)
                         judges.setdefault(_bases_under(purpose, pack, where), {})[ruling] = None
             # A row on which no regime speaks is a gap, however many speak on the others.
             gap = gap or not spoken.issuperset(rows)
         rulings = [ruling for judged in judges.values() for ruling in judged]
-        packs = dict.fromkeys(pack for _, at_home in looks for pack, _ in at_home)
+        places = dict.fromkeys(place for _, at_home in looks for place in at_home)
+        changes = _law_changes(dict.fromkeys(pack for pack, _ in places))
         return Plan(
             groups=() if gap else tuple(_group(purpose, bases, judged) for bases, judged in judges.items()),
             consent_age=self._consent_age(looks, day),
-            signals=_signals(packs, purpose, day),
-            change=next((change for change in _law_changes(packs) if change > at), None),
+            signals=_signals(places, purpose, day, facts),
+            change=next((change for change in changes if change > at), None),
             duties=tuple(dict.fromkeys(_DUTIES[duty] for ruling in rulings for duty in ruling.duties)),
             notes=self._notes(rulings, region, age),
+            sensitive=_forbidden(places, day, facts) if facts.special else None,
         )
 
     def _looks(self, region: str) -> list[tuple[str, list[tuple[Pack, str]]]]:
@@ -320,6 +386,17 @@ def _listing(declared: Declared) -> dict[str, tuple[Purpose, ...]]:
         name: tuple(purpose for purpose in declared.purposes.values() if name in purpose.fields)
         for name in names
     }
+
+
+def _ancestors(name: str, fields: Mapping[str, Field]) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = list(fields[name].derived_from)
+    while waiting:
+        origin = waiting.pop()
+        if origin not in found:
+            found.add(origin)
+            waiting.extend(fields[origin].derived_from if origin in fields else ())
+    return frozenset(found)
 
 
 def _together(purposes: Iterable[Purpose]) -> tuple[tuple[Purpose, ...], ...]:
@@ -385,6 +462,7 @@ def _accepts(ruling: Ruling, claim: str) -> bool:
     )
 
 
+_PRECISE = "user.location.precise"
 _CONSENTS = frozenset({"consent", "guardian_consent"})
 _CLAIMS = (*(basis.value for basis in Basis), "guardian_consent")
 _KINDS = {PackKind.LAW: Kind.LAW, PackKind.GUIDANCE: Kind.GUIDANCE, PackKind.HOUSE: Kind.HOUSE}
@@ -397,12 +475,31 @@ _DUTIES = {
     Duty.HUMAN_REVIEW: "offer a human who looks at the decision again",
     Duty.PRE_USE_NOTICE: "tell the customer before the decision is made",
     Duty.OPT_OUT_LINK: "offer a link to opt out",
+    Duty.AD_TRANSPARENCY: "mark it as advertising, and say on whose behalf and why it is shown",
+    Duty.RECOMMENDER_PARAMETERS: "say in the terms what decides on recommendations, and how to change it",
 }
 
 
-def _signals(packs: Iterable[Pack], purpose: Purpose, day: date) -> frozenset[str]:
-    return frozenset(
-        signal.name
-        for signal in (pack.signal for pack in packs)
-        if signal is not None and signal.binds(day) and not set(signal.rows).isdisjoint(purpose.processing)
-    )
+def _forbidden(places: Iterable[tuple[Pack, str]], day: date, facts: Facts) -> Reason | None:
+    """Return why a law forbids special categories whatever was consented to, if one does."""
+    for pack, where in places:
+        ruling = pack.cell_at("sensitive", day, territory=where, facts=facts)
+        if ruling is not None and not ruling.admits("explicit_consent"):
+            return _refusal("explicit_consent", [ruling])
+    return None
+
+
+_SIGNAL = Reason("signal", "the customer's browser or device sends an opt-out signal", kind=Kind.LAW)
+
+
+def _signals(
+    places: Iterable[tuple[Pack, str]], purpose: Purpose, day: date, facts: Facts
+) -> dict[str, Reason]:
+    found: dict[str, Reason] = {}
+    for pack, where in places:
+        signal = pack.signal
+        if signal is None or not signal.binds(day) or set(signal.rows).isdisjoint(purpose.processing):
+            continue
+        if pack.binds(day, territory=where, facts=facts):
+            found.setdefault(signal.name, replace(_SIGNAL, cite=signal.cite, pack=pack.id))
+    return found

@@ -94,6 +94,7 @@ class Source:
             return
         first, *others = sorted(self.found, key=lambda error: error.line or 0)
         first.problems = tuple(str(error) for error in others)
+        first.others = tuple(others)
         raise first.with_traceback(None) from None
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -15,7 +15,7 @@ from ..errors import shorten
 from ..lifecycle.values import Decay, DecayStep, Lifecycle, Move, Threshold
 from ..model.state import BUILT_IN
 from ..model.times import Duration
-from ..regimes import known_region, load_packs
+from ..regimes import Organisation, known_region, load_packs
 from .reading import check_name, kind_of, meant
 from .values import Basis, Cap, Channel, Controller, EventRule, Field, Keep, Purpose, Quiet
 from .vocabulary import AUDIENCES, CATEGORIES, NORMALISERS, PROCESSING, ROWS, STARTS, TYPES
@@ -34,6 +34,12 @@ LONGEST_LIST = 10_000
 MOST_CONTACTS = 10_000
 """Contacts that a cap may allow."""
 
+MOST_PEOPLE = 10**15
+"""The highest number in what a controller states about itself."""
+
+_WHOLE = ("revenue_usd", "turnover_eur", "employees")
+_YES_OR_NO = ("sells", "small_business", "nonprofit", "charity", "public_body", "food_retailer", "platform")
+_FACT_KEYS = (*_WHOLE, "sale_share", *_YES_OR_NO, "residents")
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _PURPOSE_KEYS = (
@@ -55,7 +61,7 @@ def controller(top: Table) -> Controller:
 
 
 def _controller(table: Table) -> Controller:
-    table.only("name", "contact", "established", "markets", "audience", "locales")
+    table.only("name", "contact", "established", "markets", "audience", "locales", "facts")
     table.need("name", "write who the controller is (Art. 4(7) GDPR)")
     table.need("contact", "write where customers reach the controller (Art. 13(1) GDPR)")
     table.need("established", "write the regions whose law follows the controller, such as DE")
@@ -69,7 +75,32 @@ def _controller(table: Table) -> Controller:
         markets=_regions(table, "markets"),
         audience=table.word("audience", AUDIENCES, "general"),
         locales=_locales(table),
+        facts=_organisation(table.table("facts")),
     )
+
+
+def _organisation(table: Table) -> Organisation:
+    """Read ``facts = { employees = 12, platform = false }``: what is not there is not stated."""
+    table.only(*_FACT_KEYS)
+    residents = table.table("residents")
+    for region in residents.items:
+        if not known_region(region):
+            raise residents.error(region, *_no_region(region))
+    stated: dict[str, Any] = {key: _count(table, key, MOST_PEOPLE) for key in _WHOLE if key in table.items}
+    if "sale_share" in table.items:
+        stated["sale_share"] = _count(table, "sale_share", 100)
+    stated |= {key: table.get(key, bool, False) for key in _YES_OR_NO if key in table.items}
+    return Organisation(
+        **stated,
+        residents=tuple((region, _count(residents, region, MOST_PEOPLE)) for region in residents.items),
+    )
+
+
+def _count(table: Table, key: str, most: int) -> int:
+    value = table.get(key, int, 0)
+    if not 0 <= value <= most:
+        raise table.error(key, "a number out of range", f"write a whole number from 0 to {most}")
+    return value
 
 
 def _regions(table: Table, key: str) -> tuple[str, ...]:

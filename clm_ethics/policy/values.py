@@ -10,6 +10,7 @@ import msgspec
 from ..lifecycle.values import Lifecycle, Move
 from ..model.state import BUILT_IN, Clause
 from ..model.times import Duration
+from ..regimes import Organisation
 
 
 class Basis(StrEnum):
@@ -23,6 +24,10 @@ class Basis(StrEnum):
     OPT_OUT = "opt_out"
     PUBLIC_TASK = "public_task"
     VITAL_INTEREST = "vital_interest"
+
+
+ADVERTISING = frozenset({"direct_marketing", "targeted_ads", "sale_sharing"})
+"""Processing that nothing but the customer's silence or yes carries."""
 
 
 class Keep(msgspec.Struct, frozen=True):
@@ -106,6 +111,14 @@ class Purpose(msgspec.Struct, frozen=True, kw_only=True):
         return "direct_marketing" in self.processing
 
     @property
+    def advertises(self) -> bool:
+        """It advertises, or gives data away for it: who says no ends it, whatever basis it claims.
+
+        Art. 21(2)-(3) GDPR for direct marketing and profiling for it; Cal. Civ. Code 1798.120 for sale.
+        """
+        return not ADVERTISING.isdisjoint(self.processing)
+
+    @property
     def all_bases(self) -> frozenset[Basis]:
         """Every basis that it claims under any law."""
         return frozenset(self.basis).union(*self.basis_under.values())
@@ -163,6 +176,7 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True):
         established: regions whose law follows the controller (Art. 3(1) GDPR).
         markets: regions that a customer of unknown region may come from.
         audience: adults, general or children: what an unknown age means.
+        facts: what decides whether a law binds this controller (size, platform ...).
     """
 
     name: str
@@ -171,6 +185,7 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True):
     markets: tuple[str, ...] = ()
     audience: str = "general"
     locales: tuple[str, ...] = ("en",)
+    facts: Organisation = Organisation()
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):

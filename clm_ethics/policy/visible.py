@@ -49,11 +49,14 @@ class Rights(msgspec.Struct, frozen=True):
         firm: a contract or a law carries the purpose, under each law that judges it.
         law: a legal obligation does.
         consent: the yes to the purpose, if it stands.
+        forbidden: why a law forbids special categories even with consent, but for a contract that needs
+            them or a legal obligation; ``None``: none does.
     """
 
     firm: bool
     law: bool
     consent: Consent | None
+    forbidden: Reason | None = None
 
 
 class _Look(msgspec.Struct, frozen=True):
@@ -123,6 +126,8 @@ def _field(look: _Look, name: str, stage: str) -> _Found:
     # Art. 9(2)(a): the purpose asks for it explicitly, and the yes was explicit for it.
     if sight.special and not (sight.explicit and name in look.explicit) and not look.rights.law:
         return _SPECIAL
+    if sight.special and look.rights.forbidden is not None and not look.rights.firm:
+        return None, look.rights.forbidden, None
     if look.collect:
         return FULL, None, None
     if name == "stage":

@@ -7,11 +7,12 @@ how it is known and whether counsel has reviewed it.
 
 from __future__ import annotations
 
-from .facts import AgeRule, ConsentAge, ConsentFacts, Right, Signal, SoftOptIn
+from .conditions import Facts, Organisation
+from .facts import AgeRule, ConsentAge, ConsentFacts, Right, Scope, Signal, Silence, SoftOptIn, Watch
 from .loader import load_packs, packs_for, parse_packs
 from .regions import COUNTRIES, covers, known_region
 from .values import Cell, Pack, Rule, Ruling, consent_age, consent_age_rule
-from .words import Claim, Condition, Duty, Kind, Posture, Review, Row
+from .words import Claim, Condition, Confidence, Duty, Kind, Posture, Review, Row, Test
 from .zones import plausible_zones
 
 __all__ = [
@@ -20,10 +21,13 @@ __all__ = [
     "Cell",
     "Claim",
     "Condition",
+    "Confidence",
     "ConsentAge",
     "ConsentFacts",
     "Duty",
+    "Facts",
     "Kind",
+    "Organisation",
     "Pack",
     "Posture",
     "Review",
@@ -31,8 +35,12 @@ __all__ = [
     "Row",
     "Rule",
     "Ruling",
+    "Scope",
     "Signal",
+    "Silence",
     "SoftOptIn",
+    "Test",
+    "Watch",
     "consent_age",
     "consent_age_rule",
     "covers",

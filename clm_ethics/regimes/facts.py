@@ -1,4 +1,4 @@
-"""What a pack states beside its cells and rules: signals, consent, ages, the soft opt-in, rights."""
+"""What a pack states beside its cells and rules: scope, silence, signals, consent, ages, rights, news."""
 
 from __future__ import annotations
 
@@ -7,7 +7,72 @@ from datetime import date
 import msgspec
 
 from ..model.times import Duration
-from .words import Row
+from .words import Row, Test
+
+
+def within(day: date, since: date | None, until: date | None) -> bool:
+    """Say whether *day* lies between the two days, both inclusive; ``None`` is no limit."""
+    return (since is None or since <= day) and (until is None or day <= until)
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a pack binds in some time: a named test, and the limits that the law gives to it.
+
+    Attributes:
+        test: the test; see :mod:`clm_ethics.regimes.conditions` for what each does with the limits.
+        since: the first day; ``None`` for no limit.
+        until: the last day, inclusive; ``None`` for no limit.
+        revenue_usd: revenue above which it binds.
+        revenue_floor_usd: revenue that must be reached besides the other limits.
+        residents: data of so many residents.
+        residents_selling: data of so many residents, for whoever sells data.
+        sale_share: percentage of the revenue from selling data, rounded up.
+        sensitive: any sensitive data suffices.
+        nonprofits: binds non-profit organisations too.
+        small_business_exempt: does not bind small businesses of the US Small Business Administration.
+        cite: where it is written.
+        prov: see :class:`~clm_ethics.regimes.Cell`, as is note.
+    """
+
+    test: Test
+    since: date | None = None
+    until: date | None = None
+    revenue_usd: int | None = None
+    revenue_floor_usd: int | None = None
+    residents: int | None = None
+    residents_selling: int | None = None
+    sale_share: int | None = None
+    sensitive: bool = False
+    nonprofits: bool = False
+    small_business_exempt: bool = False
+    cite: str
+    prov: str
+    note: str = ""
+
+
+class Silence(msgspec.Struct, frozen=True, kw_only=True):
+    """Kinds of processing on which a regime has no cell, and *why*: who answers instead, or nobody."""
+
+    rows: tuple[Row, ...]
+    why: str
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """Law that is coming, or proposed. It has no posture and never decides.
+
+    Attributes:
+        instrument: its name.
+        territory: where, in the words of the source.
+        status: how far it is.
+        effect: what it would change, and when.
+        prov: see :class:`~clm_ethics.regimes.Cell`.
+    """
+
+    instrument: str
+    territory: str
+    status: str
+    effect: str
+    prov: str
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,11 +15,23 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..errors import nearest
-from .facts import AgeRule, ConsentAge, ConsentFacts, Right, Signal, SoftOptIn
+from .consistency import check_exceptions, check_rows, check_territories
+from .facts import (
+    AgeRule,
+    ConsentAge,
+    ConsentFacts,
+    Right,
+    Scope,
+    Signal,
+    Silence,
+    SoftOptIn,
+    Watch,
+    within,
+)
 from .reading import Table, parse_toml
-from .regions import covers, known_region
-from .values import Cell, Pack, Rule, within
-from .words import Claim, Condition, Duty, Kind, Posture, Review, Row
+from .regions import known_region
+from .values import Cell, Pack, Rule
+from .words import Claim, Condition, Duty, Kind, Posture, Review, Row, Test
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +41,8 @@ PACK_FORMAT = "clm_ethics/pack/1"
 AGES_FORMAT = "clm_ethics/ages/1"
 OLDEST = 130
 """The highest age in years that a document may name."""
+MOST = 10**12
+"""The highest limit of a scope that a document may name."""
 
 
 def _keys(words: str) -> tuple[str, ...]:
@@ -36,15 +50,22 @@ def _keys(words: str) -> tuple[str, ...]:
 
 
 _TOP = _keys(
-    "format id name territory from to review disclaimer notes sources cells rules signal consent consent_age"
-    " soft_opt_in rights"
+    "format id name territory from to review disclaimer as_of notes sources scope cells silent rules signal"
+    " consent consent_age soft_opt_in rights watch"
 )
 _AGES = _keys("format default notes ages sources")
 _AGE = _keys("territory age from to cite prov")
-_CELL = _keys("posture recommended uncertain exceptions duties device unless kind cite prov note")
+_CELL = _keys("posture recommended uncertain exceptions duties device unless kind cite prov review note")
 _RULE = _keys(
-    "rows posture territory from to age_min age_max condition exceptions duties kind cite prov note"
+    "rows posture territory from to age_min age_max when beyond_scope exceptions duties kind cite prov review"
+    " note"
 )
+_SCOPE = _keys(
+    "test from to revenue_usd revenue_floor_usd residents residents_selling sale_share sensitive"
+    " nonprofits small_business_exempt cite prov note"
+)
+_SILENT = _keys("rows why")
+_WATCH = _keys("instrument territory status effect prov")
 _SIGNAL = _keys("name from rows cite prov note")
 _CONSENT = _keys("definition granular withdraw_as_easy pre_ticked expiry ask_again_after cite prov")
 _CONSENT_AGE = _keys("age table guardian cite prov")
@@ -118,17 +139,22 @@ def _pack(top: Table, ages: Mapping[str, AgeTable]) -> Pack:
         until=until,
         review=top.choice("review", Review),
         disclaimer=top.text("disclaimer"),
+        as_of=top.day("as_of"),
         sources=tuple(sources.items()),
         notes=top.texts("notes"),
+        scopes=tuple(_scope(each, sources) for each in top.tables("scope", _SCOPE)),
         cells=tuple(_cell(row, each, sources) for row, each in top.named("cells", _CELL).items()),
+        silences=tuple(_silence(each) for each in top.tables("silent", _SILENT)),
         rules=tuple(_rule(each, sources) for each in top.tables("rules", _RULE)),
         signal=_signal(top, sources),
         consent=_consent(top, sources),
         consent_age=_consent_age(top, sources, ages),
         soft_opt_in=_soft_opt_in(top, sources),
         rights=tuple(_right(each, sources) for each in top.tables("rights", _RIGHT)),
+        watch=tuple(_watch(each, sources) for each in top.tables("watch", _WATCH)),
     )
-    _check_territories(top, pack)
+    check_territories(top, pack)
+    check_rows(top, pack)
     return pack
 
 
@@ -148,11 +174,12 @@ def _cell(row: str, raw: Table, sources: Mapping[str, str]) -> Cell:
         kind=raw.choice("kind", Kind, Kind.LAW),
         cite=raw.text("cite"),
         prov=_prov(raw, sources),
+        review=_review(raw),
         note=raw.text_or("note"),
     )
     if cell.recommended is not None and cell.recommended <= cell.posture:
         raise raw.refuse("recommended", "this is not above the posture", "raise it or leave it out")
-    _check_exceptions(raw, cell.exceptions, max(cell.posture, cell.recommended or cell.posture))
+    check_exceptions(raw, cell.exceptions, max(cell.posture, cell.recommended or cell.posture))
     return cell
 
 
@@ -166,20 +193,60 @@ def _rule(raw: Table, sources: Mapping[str, str]) -> Rule:
         until=until,
         age_min=raw.number("age_min", OLDEST),
         age_max=raw.number("age_max", OLDEST),
-        condition=raw.choice("condition", Condition) if "condition" in raw else None,
+        when=raw.choices("when", Condition),
+        beyond_scope=raw.flag("beyond_scope"),
         exceptions=raw.choices("exceptions", Claim),
         duties=raw.choices("duties", Duty),
         kind=raw.choice("kind", Kind, Kind.LAW),
         cite=raw.text("cite"),
         prov=_prov(raw, sources),
+        review=_review(raw),
         note=raw.text_or("note"),
     )
     if not rule.rows:
         raise raw.refuse("rows", "a rule speaks of one kind of processing at least", "name its rows")
     if rule.age_max is not None and rule.age_max < (rule.age_min or 0):
         raise raw.refuse("age_max", "this is below age_min", "exchange the two")
-    _check_exceptions(raw, rule.exceptions, rule.posture)
+    check_exceptions(raw, rule.exceptions, rule.posture)
     return rule
+
+
+def _scope(raw: Table, sources: Mapping[str, str]) -> Scope:
+    since, until = _span(raw)
+    return Scope(
+        test=raw.choice("test", Test),
+        since=since,
+        until=until,
+        revenue_usd=raw.number("revenue_usd", MOST),
+        revenue_floor_usd=raw.number("revenue_floor_usd", MOST),
+        residents=raw.number("residents", MOST),
+        residents_selling=raw.number("residents_selling", MOST),
+        sale_share=raw.number("sale_share", 100),
+        sensitive=raw.flag("sensitive"),
+        nonprofits=raw.flag("nonprofits"),
+        small_business_exempt=raw.flag("small_business_exempt"),
+        cite=raw.text("cite"),
+        prov=_prov(raw, sources),
+        note=raw.text_or("note"),
+    )
+
+
+def _silence(raw: Table) -> Silence:
+    return Silence(rows=raw.choices("rows", Row), why=raw.text("why"))
+
+
+def _watch(raw: Table, sources: Mapping[str, str]) -> Watch:
+    return Watch(
+        instrument=raw.text("instrument"),
+        territory=raw.text("territory"),
+        status=raw.text("status"),
+        effect=raw.text("effect"),
+        prov=_prov(raw, sources),
+    )
+
+
+def _review(raw: Table) -> Review | None:
+    return raw.choice("review", Review) if "review" in raw else None
 
 
 def _signal(top: Table, sources: Mapping[str, str]) -> Signal | None:
@@ -328,37 +395,3 @@ def _region(raw: Table, key: str, code: str) -> str:
 
 def _regions(raw: Table, key: str) -> tuple[str, ...]:
     return tuple(_region(raw, key, code) for code in raw.texts(key))
-
-
-def _check_exceptions(raw: Table, exceptions: tuple[Claim, ...], posture: Posture) -> None:
-    """Refuse exceptions where any claim counts: they would read as the only ones."""
-    if exceptions and posture <= Posture.OPT_OUT:
-        raise raw.refuse(
-            "exceptions", f"{posture.name.lower()} accepts any claim", "leave the exceptions out"
-        )
-
-
-def _check_territories(top: Table, pack: Pack) -> None:
-    """Refuse a rule outside of the pack's territory, and an ``unless`` that leaves a day unanswered."""
-    for number, rule in enumerate(pack.rules):
-        for code in rule.territory:
-            if not pack.covers(code):
-                place = f"rules[{number}].territory"
-                raise top.refuse(place, f"`{code}` is outside of the pack's territory", "add it there")
-    days = [day for day in pack.changes() if pack.since <= day]
-    for cell in pack.cells:
-        for code in cell.unless:
-            if not all(_answered(pack, cell, code, day) for day in days):
-                place = f"cells.{cell.row}.unless"
-                raise top.refuse(place, f"no rule answers for `{code}` at all times", "add the missing rule")
-
-
-def _answered(pack: Pack, cell: Cell, code: str, day: date) -> bool:
-    """Say whether a rule without further condition speaks on the cell's row in *code* on *day*."""
-    return any(
-        cell.row in rule.rows
-        and within(day, rule.since, rule.until)
-        and any(covers(own, code) for own in rule.territory or pack.territory)
-        and (rule.condition, rule.age_min, rule.age_max) == (None, None, None)
-        for rule in pack.rules
-    )

@@ -1,9 +1,10 @@
 """The law as values: a pack, its cells and rules, and what they say on a day.
 
 A **pack** is one regime. Its **cells** say for each *row* (a kind of processing) what the regime
-asks at least; its dated or conditional **rules** can only ask for more. No cell and no rule means
-that the regime is *silent*: it has no opinion, neither yes nor no. Everything here is frozen,
-hashable and free of I/O. A date is a calendar day of the territory; the caller chooses it.
+asks at least, or its **silences** say why it asks nothing; its dated or conditional **rules** can
+only ask for more. Silence is no opinion, neither yes nor no. Its **scope** says whom it binds.
+Everything here is frozen, hashable and free of I/O. A date is a calendar day of the territory; the
+caller chooses it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,21 @@ from typing import NamedTuple
 import msgspec
 
 from ..errors import UnknownName
-from .facts import AgeRule, ConsentAge, ConsentFacts, Right, Signal, SoftOptIn
+from .conditions import CONDITIONS, TESTS, Facts
+from .facts import (
+    AgeRule,
+    ConsentAge,
+    ConsentFacts,
+    Right,
+    Scope,
+    Signal,
+    Silence,
+    SoftOptIn,
+    Watch,
+    within,
+)
 from .regions import covers
-from .words import Claim, Condition, Duty, Kind, Posture, Review, Row
+from .words import Claim, Condition, Confidence, Duty, Kind, Posture, Review, Row
 
 _MOST_AUTHORITATIVE_FIRST = (Kind.LAW, Kind.GUIDANCE, Kind.HOUSE)
 _DAY = timedelta(days=1)
@@ -94,6 +107,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         kind: who says so.
         cite: where it is written.
         prov: how it is known: ``knowledge/high`` or ``read:S01/high``, with high, medium or low.
+        review: how far it was checked, where that differs from its pack; ``None``: as the pack.
         note: what a reader should know.
     """
 
@@ -108,7 +122,24 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind = Kind.LAW
     cite: str
     prov: str
+    review: Review | None = None
     note: str = ""
+
+    @property
+    def confidence(self) -> Confidence:
+        """How sure its source is."""
+        return confidence(self.prov)
+
+    def doubtful(self, review: Review) -> bool:
+        """Say whether doubt is read protectively, in a pack of that *review*.
+
+        Unsettled law is, until counsel has read it; while nobody has compared the cell with its
+        sources, so is what is not known with high confidence.
+        """
+        level = self.review or review
+        if level is Review.UNREVIEWED and self.confidence is not Confidence.HIGH:
+            return True
+        return self.uncertain and level is not Review.COUNSEL
 
     def applies(self, row: str, *, territory: str, device: bool) -> bool:
         """Say whether the cell speaks on *row* there."""
@@ -117,10 +148,12 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         return not any(covers(own, territory) for own in self.unless)
 
     def reading(self, review: Review) -> _Reading:
-        """Return what the cell asks; while nobody has reviewed the pack, doubt means the stricter reading."""
-        cautious = self.uncertain and review is Review.UNREVIEWED
+        """Return what the cell asks; where it is doubtful, the stricter reading, which is a house rule."""
+        cautious = self.doubtful(review)
         posture = max(self.posture, self.recommended or self.posture) if cautious else self.posture
-        return _Reading(posture, self.exceptions, self.duties, self.cite, self.kind, cautious)
+        kind = self.kind if posture == self.posture else Kind.HOUSE
+        unsettled = cautious and (self.uncertain or posture > self.posture)
+        return _Reading(posture, self.exceptions, self.duties, self.cite, kind, unsettled)
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,9 +166,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         until: the last day, inclusive; ``None`` for no limit.
         age_min: the lowest age in years; ``None`` for no limit.
         age_max: the highest age in years, inclusive; ``None`` for no limit.
-        condition: a further fact; ``None`` for no condition.
+        when: further conditions, all together; it speaks unless one is known not to be met.
+        beyond_scope: it binds those, too, who are outside of the pack's scope.
         posture: what it asks; exceptions as in :class:`Cell`; duties, kind and cite as in :class:`Ruling`.
-        prov: see :class:`Cell`, as is note.
+        prov: see :class:`Cell`, as are review and note.
     """
 
     rows: tuple[Row, ...]
@@ -145,26 +179,25 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     until: date | None = None
     age_min: int | None = None
     age_max: int | None = None
-    condition: Condition | None = None
+    when: tuple[Condition, ...] = ()
+    beyond_scope: bool = False
     exceptions: tuple[Claim, ...] = ()
     duties: tuple[Duty, ...] = ()
     kind: Kind = Kind.LAW
     cite: str
     prov: str
+    review: Review | None = None
     note: str = ""
 
-    def applies(
-        self, row: str, day: date, *, territory: str, age: int | None, device: bool, special: bool
-    ) -> bool:
-        """Say whether the rule speaks on *row* on that *day*; an unknown *age* is any age."""
+    def applies(self, row: str, day: date, *, territory: str, facts: Facts) -> bool:
+        """Say whether the rule speaks on *row* on that *day*; an unknown age is any age."""
         if row not in self.rows or not within(day, self.since, self.until):
             return False
         if self.territory and not any(covers(own, territory) for own in self.territory):
             return False
-        if age is not None and not self._of_age(age):
+        if facts.age is not None and not self._of_age(facts.age):
             return False
-        met = {None: True, Condition.DEVICE: device, Condition.SPECIAL_CATEGORY: special}
-        return met[self.condition]
+        return all(CONDITIONS[each](facts) is not False for each in self.when)
 
     def _of_age(self, age: int) -> bool:
         if self.age_min is not None and age < self.age_min:
@@ -185,17 +218,21 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
         territory: ISO 3166 codes of the countries or subdivisions where it applies.
         since: the first day.
         until: the last day, inclusive; ``None`` for no end.
-        review: whether counsel has checked it.
+        review: how far it was checked.
         disclaimer: what it is not.
+        as_of: the day on which its sources were last looked at.
         sources: (key, what was read), as ``prov`` refers to them.
         notes: conditions that an engine cannot evaluate and how they are read; what is left out.
+        scopes: whom it binds; empty: everybody. Of several at one time any suffices.
         cells: what is asked, at most one per row.
+        silences: on which other rows it asks nothing, and why; each row has a cell or a silence.
         rules: what is asked in addition.
         signal: the opt-out signal that binds; ``None``: none does.
         consent: what consent is; ``None``: the law does not say.
         consent_age: whose own consent is valid; ``None``: the law does not say.
         soft_opt_in: the conditions of the soft opt-in; ``None``: there is none.
         rights: the rights of the data subject.
+        watch: what is coming or proposed; it never decides.
     """
 
     id: str
@@ -205,15 +242,19 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
     until: date | None = None
     review: Review = Review.UNREVIEWED
     disclaimer: str = ""
+    as_of: date | None = None
     sources: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    scopes: tuple[Scope, ...] = ()
     cells: tuple[Cell, ...] = ()
+    silences: tuple[Silence, ...] = ()
     rules: tuple[Rule, ...] = ()
     signal: Signal | None = None
     consent: ConsentFacts | None = None
     consent_age: ConsentAge | None = None
     soft_opt_in: SoftOptIn | None = None
     rights: tuple[Right, ...] = ()
+    watch: tuple[Watch, ...] = ()
 
     def covers(self, region: str) -> bool:
         """Say whether the territory contains *region*: ``DE`` contains ``DE-BY``, but not the reverse."""
@@ -223,18 +264,26 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
         """Say whether the law applies in *territory* on that *day*."""
         return within(day, self.since, self.until) and self.covers(territory)
 
-    def cell_at(
-        self, row: str, day: date, *, territory: str, age: int | None, device: bool, special: bool
-    ) -> Ruling | None:
+    def binds(self, day: date, *, territory: str, facts: Facts) -> bool:
+        """Say whether the law binds this controller on that *day*: in force there, and within its scope.
+
+        A scope that nobody can judge for want of facts binds.
+        """
+        return self.in_force(day, territory=territory) and self._in_scope(day, territory, facts)
+
+    def _in_scope(self, day: date, territory: str, facts: Facts) -> bool:
+        scopes = [scope for scope in self.scopes if within(day, scope.since, scope.until)]
+        met = [TESTS[scope.test](scope, facts, territory) is not False for scope in scopes]
+        return not met or any(met)
+
+    def cell_at(self, row: str, day: date, *, territory: str, facts: Facts) -> Ruling | None:
         """Return what the regime asks of *row* on that *day*, or ``None`` where it is silent.
 
         Args:
             row: a kind of processing, one of :class:`Row`.
             day: the calendar day.
             territory: the region of the data subject or of the establishment that brings the pack in.
-            age: in years; ``None`` is unknown, and every rule for some age applies.
-            device: the purpose has device access.
-            special: the purpose uses special categories of data.
+            facts: what is known of the case.
 
         Raises:
             UnknownName: *row* is not in the vocabulary: a typing error must not read as silence.
@@ -243,22 +292,28 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
             raise UnknownName.among("kind of processing", row, _ROWS)
         if not self.in_force(day, territory=territory):
             return None
+        bound = self._in_scope(day, territory, facts)
         readings = [
             cell.reading(self.review)
             for cell in self.cells
-            if cell.applies(row, territory=territory, device=device)
+            if bound and cell.applies(row, territory=territory, device=facts.device)
         ]
         readings += [
             rule.reading()
             for rule in self.rules
-            if rule.applies(row, day, territory=territory, age=age, device=device, special=special)
+            if (bound or rule.beyond_scope) and rule.applies(row, day, territory=territory, facts=facts)
         ]
         return _most_protective(Row(row), self.id, readings) if readings else None
+
+    def silence(self, row: str) -> str:
+        """Return why the regime has no cell for *row*; empty where it has one."""
+        return next((each.why for each in self.silences if row in each.rows), "")
 
     def changes(self) -> tuple[date, ...]:
         """Return the days on which something becomes different, in order: between two, nothing changes."""
         spans: list[tuple[date | None, date | None]] = [(self.since, self.until)]
         spans += [(rule.since, rule.until) for rule in self.rules]
+        spans += [(scope.since, scope.until) for scope in self.scopes]
         spans += [(right.since, None) for right in self.rights]
         if self.signal is not None:
             spans.append((self.signal.since, None))
@@ -272,9 +327,9 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
 _ROWS = frozenset(row.value for row in Row)
 
 
-def within(day: date, since: date | None, until: date | None) -> bool:
-    """Say whether *day* lies between the two days, both inclusive; ``None`` is no limit."""
-    return (since is None or since <= day) and (until is None or day <= until)
+def confidence(prov: str) -> Confidence:
+    """Return how sure the source of a fact is: the last part of its *prov*."""
+    return Confidence(prov.rpartition("/")[2])
 
 
 def consent_age_rule(pack: Pack, territory: str, day: date) -> AgeRule | None:

@@ -62,6 +62,31 @@ class Condition(StrEnum):
     """The purpose stores on, or reads from, the data subject's device."""
     SPECIAL_CATEGORY = "special_category"
     """The purpose uses a special category of data (Art. 9 GDPR)."""
+    PRECISE_LOCATION = "precise_location"
+    """The purpose uses precise locations."""
+    CONSUMER = "consumer"
+    """The data subject is a consumer, or nobody has said otherwise."""
+    FOOD_RETAILER = "food_retailer"
+    """The controller sells food in large shops or delivers it, or has not said otherwise."""
+    HARMFUL_MANIPULATION = "harmful_manipulation"
+    """A host has said of an offer that it manipulates, or exploits a weakness, so that harm is likely."""
+    AGE_KNOWN = "age_known"
+    """The age is known, or the service is meant for children: it is not assumed from the audience."""
+
+
+class Test(StrEnum):
+    """Whom a whole pack binds: a fact about controller and data subject, with the limits of its scope."""
+
+    __test__ = False  # no test case, whatever its name looks like to a test runner
+
+    STATE_ACT = "state_act"
+    """A consumer privacy act of a US state, with its limits."""
+    CCPA_BUSINESS = "ccpa_business"
+    """A business in the sense of the CCPA."""
+    ONLINE_PLATFORM = "online_platform"
+    """An online platform above micro and small enterprises (DSA)."""
+    TRADER = "trader"
+    """Whoever deals with consumers."""
 
 
 class Duty(StrEnum):
@@ -75,6 +100,8 @@ class Duty(StrEnum):
     HUMAN_REVIEW = "human_review"
     PRE_USE_NOTICE = "pre_use_notice"
     OPT_OUT_LINK = "opt_out_link"
+    AD_TRANSPARENCY = "ad_transparency"
+    RECOMMENDER_PARAMETERS = "recommender_parameters"
 
 
 class Kind(StrEnum):
@@ -86,7 +113,19 @@ class Kind(StrEnum):
 
 
 class Review(StrEnum):
-    """Whether counsel has checked the pack."""
+    """How far somebody has checked a pack, or one of its cells."""
 
+    COUNSEL = "counsel"
+    """A lawyer has: where the law is unsettled, the posture is that lawyer's reading."""
     REVIEWED = "reviewed"
+    """Compared cell by cell with the research, each rule with a test. Unsettled law is read protectively."""
     UNREVIEWED = "unreviewed"
+    """Nobody has: whatever is not known with high confidence is read protectively too."""
+
+
+class Confidence(StrEnum):
+    """How sure the source of a fact is."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"

@@ -1,13 +1,17 @@
 """The storage contract: append-only streams, each with a head.
 
-An adapter is a dumb, durable place for bytes. It never sees a policy, a customer or a key.
-Its guarantees, each of which ``clm_ethics.testing.StorageConformance`` tests by number:
+An adapter is a dumb, durable place for bytes. It never sees a policy, a customer or a key. One
+storage object is called by many threads at once, and many may be open on one database, in one
+process and in several. ``docs/storage-adapter.md`` builds a complete adapter, step by step; all
+names that it needs are in :mod:`clm_ethics.storage`. The guarantees, each of which
+``clm_ethics.testing.StorageConformance`` tests by number:
 
 1.  **Atomic.** Each write of a call happens whole or not at all, entries and head together.
 2.  **Conditional.** A write is made only if the head's version equals ``expected`` (0: the
-    stream does not exist). Versions are compared for equality only.
-3.  **Told.** ``commit`` says for each write, in order, whether it was made. Writes in one
-    call are independent: one that is refused does not stop the others.
+    stream does not exist). Versions are compared for equality only; they need not grow.
+3.  **Told.** ``commit`` says for each write, in order, whether it was made: a refusal is
+    ``False``, never an error. Writes in one call are independent: one that is refused does not
+    stop the others.
 4.  **Linearizable per stream.** Once ``commit`` has returned, every later call from any
     thread or process sees it.
 5.  **Durable.** What has been seen survives a crash of the process and a loss of power.
@@ -15,7 +19,8 @@ Its guarantees, each of which ``clm_ethics.testing.StorageConformance`` tests by
 7.  **Keeping.** In a head that is written, ``state``, ``values`` or ``marks`` = ``None``
     keeps what is stored. A write that creates a stream gives all three.
 8.  **Entries** are numbered from 1 without a gap. ``entries`` returns those after ``after``
-    in order, at most ``limit``, at least one unless the end is reached.
+    in order, at most ``limit``, at least one unless the end is reached; of a stream that does
+    not exist, none.
 9.  **Forgetting.** ``forget`` names entries whose bodies go; index and digest stay.
 10. **Deleting.** ``head = None`` deletes a stream of length 0; no later call returns it.
 11. **Marks.** ``find`` returns ``(at, stream)`` of heads that carry the token with
@@ -23,16 +28,22 @@ Its guarantees, each of which ``clm_ethics.testing.StorageConformance`` tests by
     unchanged while somebody pages is returned; one that lost it meanwhile may be.
 12. **Checked.** Two writes for one stream in a call, entries that are not consecutive or do
     not end at ``head.length``, anything over a limit: ``ValueError``, before anything is
-    touched. (Continuity with the *stored* head is the caller's duty.)
+    touched. So is a question that names no possible stream or token, or asks for less than one
+    entry or mark. :func:`check_writes`, :func:`check_token` and :func:`check_page` see to it.
+    (Continuity with the *stored* head is the caller's duty. An adapter may check it, after
+    the version, with a ``ValueError`` that undoes the call.)
 13. **Contained.** Only ``StorageUnavailable``, ``StorageCorrupt`` and ``ValueError`` get out.
-    ``StorageUnavailable.written`` is honest, and speaks for the whole call.
+    ``StorageUnavailable.written`` is honest, and speaks for the whole call: ``False`` nothing
+    of it is or will be there, ``True`` all of it is, ``None`` only loading can tell.
 14. **Impatient.** An adapter retries nothing silently.
 
-New abilities are new, optional protocols (here: :class:`Scrubbable`), asked for by protocol.
+New abilities are new, optional protocols (:class:`Closable`, :class:`Scrubbable`, :class:`Joinable`,
+:class:`Scannable`, :class:`Checkable`), asked for by protocol, never by type.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -54,6 +65,9 @@ MAX_CALL = 16 << 20
 """Most bytes of one call."""
 MAX_INT = (1 << 63) - 1
 """Largest version, length, index and time."""
+
+COPYING = b"clm_ethics/copying/1"
+"""The stream of a storage that is being copied into: while it is there, no steward opens it."""
 
 FIRST: tuple[int, bytes] = (-1, b"")
 """Where paging with ``find`` starts."""
@@ -128,21 +142,37 @@ class Storage(Protocol):
     """A place for streams. See the module's docstring for the guarantees."""
 
     def load(self, streams: Sequence[bytes], /) -> Sequence[Head | None]:
-        """Return the heads of *streams* in order, ``None`` for those that do not exist."""
+        """Return the heads of *streams* in order, ``None`` for those that do not exist.
+
+        A stream may be asked for twice. A loaded head is complete: nothing in it is ``None``.
+
+        Raises:
+            ValueError: an id is not 1 to 64 bytes.
+            StorageUnavailable: the storage cannot be asked, or is closed (all four methods).
+            StorageCorrupt: what is stored cannot be what was written (all four methods).
+        """
         ...
 
     def commit(self, writes: Sequence[Write], /) -> Sequence[bool]:
-        """Try every write and share one wait for durability; say which were made."""
+        """Try every write and share one wait for durability; say which were made.
+
+        Raises:
+            ValueError: guarantee 12.
+            StorageUnavailable: ``written`` speaks for the whole call.
+        """
         ...
 
     def entries(self, stream: bytes, /, *, after: int, limit: int) -> Sequence[Entry]:
-        """Return entries with an index above *after*, in order; empty only at the end."""
+        """Return entries with an index above *after* (-1 or more), in order; empty only at the end."""
         ...
 
     def find(
         self, token: bytes, /, *, until: int, after: tuple[int, bytes], limit: int
     ) -> Sequence[tuple[int, bytes]]:
-        """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*."""
+        """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*.
+
+        Paging starts with :data:`FIRST`, and goes on with the last pair of the page before.
+        """
         ...
 
 
@@ -174,6 +204,134 @@ class Scrubbable(Protocol):
 
     def scrub(self) -> Sequence[str]:
         """Remove old pages, and say in plain words what was done and what could not be reached."""
+        ...
+
+
+class JoinedStorage(Storage, Protocol):
+    """The four methods inside a transaction of the host's, on the host's own connection.
+
+    What is written is durable, and seen by others, once the host has committed; if the host rolls
+    back it was never there. Guarantees 4 and 5 are the host's transaction's. It is for one thread.
+
+    Attributes:
+        snapshot: loading may answer with what stood when the transaction began.
+        waits: a call may wait for another transaction.
+    """
+
+    snapshot: bool
+    waits: bool
+
+    def enter(self) -> None:
+        """Check that the host's connection leads here, is in a transaction, and will be durable.
+
+        Raises:
+            UsageError: it leads elsewhere, is in no transaction, or has settings that lose writes.
+            StorageUnavailable: the transaction cannot write, or the database cannot be asked.
+        """
+        ...
+
+    def savepoint(self) -> None:
+        """Set a place to go back to; raises what :meth:`enter` raises if the transaction is over."""
+        ...
+
+    def release(self) -> None:
+        """Keep what was written since :meth:`savepoint`, for the host to commit."""
+        ...
+
+    def undo(self) -> None:
+        """Undo what was written since :meth:`savepoint`, and nothing of the host's; raises nothing."""
+        ...
+
+    def leave(self) -> None:
+        """Put back what :meth:`enter` has set on the connection; the transaction goes on."""
+        ...
+
+
+class AsyncJoinedStorage(AsyncStorage, Protocol):
+    """The same with coroutines. See :class:`JoinedStorage`."""
+
+    snapshot: bool
+    waits: bool
+
+    async def enter(self) -> None:
+        """See :meth:`JoinedStorage.enter`."""
+        ...
+
+    async def savepoint(self) -> None:
+        """See :meth:`JoinedStorage.savepoint`."""
+        ...
+
+    async def release(self) -> None:
+        """See :meth:`JoinedStorage.release`."""
+        ...
+
+    async def undo(self) -> None:
+        """See :meth:`JoinedStorage.undo`."""
+        ...
+
+    async def leave(self) -> None:
+        """See :meth:`JoinedStorage.leave`."""
+        ...
+
+
+@runtime_checkable
+class Joinable(Protocol):
+    """A storage that can write inside a transaction of the host's on the same database."""
+
+    def joined(self, connection: object, /) -> JoinedStorage | AsyncJoinedStorage:
+        """Bind the contract to the driver *connection* of the host's; nothing is asked of it yet.
+
+        Raises:
+            UsageError: it is no connection of this database's driver.
+        """
+        ...
+
+
+@runtime_checkable
+class Scannable(Protocol):
+    """A storage that can list its streams: for copying, and for nothing on a hot path."""
+
+    def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """Return (stream, version) in the order of the ids, strictly after *after* (``b""``: all).
+
+        Fewer than *limit* may come, none only at the end. A stream that exists while somebody pages
+        is returned once; one that is created or deleted meanwhile may be.
+        """
+        ...
+
+
+class Level(StrEnum):
+    """What a finding means."""
+
+    OK = "ok"
+    NOTE = "note"
+    """It works; somebody should know."""
+    FAULT = "fault"
+    """Something is lost, refused or unsafe."""
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at.
+
+    Attributes:
+        subject: ``schema``, ``permissions``, ``durability``, ``clock``, ``versions``, ``space`` ...
+        level: what it means.
+        text: what was found, in plain words.
+        remedy: what to do; empty if there is nothing to do.
+    """
+
+    subject: str
+    level: Level
+    text: str
+    remedy: str = ""
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A storage that can say whether it is in order; it reads, and changes nothing."""
+
+    def check(self) -> Sequence[Finding]:
+        """Look at schema, permissions, durability, clock, versions and space, each with a remedy."""
         ...
 
 
@@ -213,6 +371,12 @@ def check_page(name: bytes, what: str, after: int, limit: int) -> None:
     check_token(name, what)
     if not -1 <= after <= MAX_INT or not 1 <= limit <= MAX_INT:
         raise ValueError("paging starts at -1 or later, and a limit is at least 1")
+
+
+def check_scan(after: object, limit: int) -> None:
+    """Raise ``ValueError`` unless a page of streams after *after* can be asked for."""
+    if not _fits(after, MAX_ID) or not 1 <= limit <= MAX_INT:
+        raise ValueError(f"paging starts after at most {MAX_ID} bytes, and a limit is at least 1")
 
 
 def _check_write(write: Write) -> int:

@@ -6,12 +6,23 @@ the process lives, so it is for tests, tours and simulations.
 
 from __future__ import annotations
 
+import platform
 from bisect import bisect_left, bisect_right, insort
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from clm_ethics.errors import UsageError
-from clm_ethics.storage.contract import Entry, Head, Mark, check_page, check_token, check_writes
+from clm_ethics.storage.contract import (
+    Entry,
+    Finding,
+    Head,
+    Level,
+    Mark,
+    check_page,
+    check_scan,
+    check_token,
+    check_writes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +70,22 @@ class MemoryStorage:
             start = bisect_right(marked, after)
             return marked[start : min(start + limit, bisect_left(marked, (until + 1, b"")))]
 
+    def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """See :class:`clm_ethics.storage.Scannable`."""
+        check_scan(after, limit)
+        with self._lock:
+            found = sorted(stream for stream in self._heads if stream > after)[:limit]
+            return [(stream, self._heads[stream].version) for stream in found]
+
+    def check(self) -> Sequence[Finding]:
+        """See :class:`clm_ethics.storage.Checkable`."""
+        python = f"Python {platform.python_version()}"
+        lost = "nothing survives the end of this process"
+        return [
+            Finding("versions", Level.OK, python),
+            Finding("durability", Level.NOTE, lost, "open `sqlite:///crm.db` for data that is to stay"),
+        ]
+
     def _check_continuity(self, write: Write) -> None:
         """The caller's duty, checked because it costs nothing here."""
         stored = self._heads.get(write.stream)
@@ -105,7 +132,7 @@ class MemoryStorage:
             insort(self._marks.setdefault(token, []), (at, stream))
 
 
-def open_url(url: str) -> MemoryStorage:
+def open_url(url: str, *, create: bool = True) -> MemoryStorage:  # noqa: ARG001  (it is new in any case)
     """Open ``memory:``, an empty storage of its own each time.
 
     Raises:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 try:
@@ -18,27 +19,33 @@ except ImportError as missing:
     raise ImportError("it needs psycopg 3: pip install 'clm-ethics[postgres]'") from missing
 
 from clm_ethics.errors import StorageError
+from clm_ethics.storage import postgresql_check
 from clm_ethics.storage.postgresql_errors import translate
+from clm_ethics.storage.postgresql_joined import WHICH, AsyncJoinedPostgres, JoinedPostgres, not_joinable
 from clm_ethics.storage.postgresql_link import (
     SESSION,
     Setting,
     alive,
     alive_async,
+    asked,
+    follow,
     not_opened,
     open_async,
     open_blocking,
     perform,
     perform_async,
     quoted_name,
+    scrub_async,
+    scrub_blocking,
 )
-from clm_ethics.storage.postgresql_schema import grants, prepare
+from clm_ethics.storage.postgresql_schema import distribution, grants, prepare
+from clm_ethics.storage.postgresql_waiting import AsyncConnection, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from clm_ethics.storage.contract import Entry, Head, Write
-    from clm_ethics.storage.postgresql_link import AsyncConnection, Connection
+    from clm_ethics.storage.contract import Entry, Finding, Head, Write
     from clm_ethics.storage.postgresql_sql import Call
 
 __all__ = ["AsyncPostgresStorage", "PostgresStorage", "create", "open_url"]
@@ -78,10 +85,12 @@ class PostgresStorage:
         open_blocking(self._setting, create=create)
         self._pool: psycopg_pool.ConnectionPool[Connection] = psycopg_pool.ConnectionPool(
             self._setting.conninfo,
+            connection_class=Connection,
             kwargs=SESSION,
             min_size=min_size,
             max_size=max_size,
             timeout=timeout,
+            reconnect_timeout=timeout,  # then the next call looks for the primary at once
             configure=self._configure,
             check=alive,
             name="clm_ethics",
@@ -108,13 +117,44 @@ class PostgresStorage:
         """Return ``(at, stream)`` of the marks with *token* up to *until*, strictly after *after*."""
         return self._run(self._setting.statements.find(token, until, after, limit))
 
+    def scrub(self, *, full: bool = False) -> Sequence[str]:
+        """Give the place of old rows free; say what was done, and what could not be reached.
+
+        Args:
+            full: write the tables anew, so that no old row is in their files. Nobody reads or
+                writes meanwhile, and the disk needs room for both.
+
+        Raises:
+            StorageUnavailable: the server cannot be reached.
+        """
+        self._setting.check_process()
+        return scrub_blocking(self._setting, self._setting.scrubbing(full=full))
+
+    def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """See :class:`clm_ethics.storage.Scannable`."""
+        return self._run(self._setting.statements.scan(after, limit))
+
+    def check(self) -> Sequence[Finding]:
+        """See :class:`clm_ethics.storage.Checkable`."""
+        return [*self._run(postgresql_check.asked(self._setting)), *postgresql_check.here()]
+
+    def joined(self, connection: object, /) -> JoinedPostgres | AsyncJoinedPostgres:
+        """See :class:`clm_ethics.storage.Joinable`: for a connection of psycopg 3, of either colour."""
+        here = partial(self._run, WHICH)
+        if isinstance(connection, psycopg.AsyncConnection):
+            return AsyncJoinedPostgres(self._setting, connection, partial(asyncio.to_thread, here))
+        if isinstance(connection, psycopg.Connection):
+            return JoinedPostgres(self._setting, connection, here)
+        raise not_joinable()
+
     def close(self) -> None:
         """Close the connections; may be called twice. After a fork, the child's copies are left alone."""
         if self._setting.own_process():
             self._pool.close()
 
     def _configure(self, connection: Connection) -> None:
-        self._setting.accept(perform(connection, [prepare(self._setting.timeout)])[0])
+        self._setting.attend(connection)
+        self._setting.accept(connection, perform(connection, [prepare(self._setting.timeout)])[0])
 
     def _run(self, call: Call[T]) -> T:
         setting = self._setting
@@ -124,7 +164,7 @@ class PostgresStorage:
         except psycopg.Error as error:
             raise setting.no_connection(error) from error
         try:
-            return call.read(perform(connection, call.statements))
+            return setting.answer(connection, call, perform(connection, asked(connection, call)))
         except psycopg.Error as error:
             with suppress(psycopg.Error):
                 connection.rollback()
@@ -180,6 +220,17 @@ class AsyncPostgresStorage:
     ) -> Sequence[tuple[int, bytes]]:
         """See :meth:`PostgresStorage.find`."""
         return await self._run(self._setting.statements.find(token, until, after, limit))
+
+    async def scrub(self, *, full: bool = False) -> Sequence[str]:
+        """See :meth:`PostgresStorage.scrub`."""
+        self._setting.check_process()
+        return await scrub_async(self._setting, self._setting.scrubbing(full=full))
+
+    def joined(self, connection: object, /) -> AsyncJoinedPostgres:
+        """See :class:`clm_ethics.storage.Joinable`: for an awaiting connection of psycopg 3."""
+        if isinstance(connection, psycopg.AsyncConnection):
+            return AsyncJoinedPostgres(self._setting, connection, partial(self._run, WHICH))
+        raise not_joinable()
 
     async def aclose(self) -> None:
         """Finish the commits that were asked for, then close the connections; may be called twice."""
@@ -240,10 +291,12 @@ class AsyncPostgresStorage:
         await open_async(setting, create=self._create)
         pool: psycopg_pool.AsyncConnectionPool[AsyncConnection] = psycopg_pool.AsyncConnectionPool(
             setting.conninfo,
+            connection_class=AsyncConnection,
             kwargs=SESSION,
             min_size=self._sizes[0],
             max_size=self._sizes[1],
             timeout=setting.timeout,
+            reconnect_timeout=setting.timeout,
             configure=self._configure,
             check=alive_async,
             name="clm_ethics",
@@ -253,7 +306,9 @@ class AsyncPostgresStorage:
         return pool
 
     async def _configure(self, connection: AsyncConnection) -> None:
-        self._setting.accept((await perform_async(connection, [prepare(self._setting.timeout)]))[0])
+        self._setting.attend(connection)
+        rows = await perform_async(connection, [prepare(self._setting.timeout)])
+        self._setting.accept(connection, rows[0])
 
     async def _run(self, call: Call[T]) -> T:
         setting = self._setting
@@ -263,7 +318,8 @@ class AsyncPostgresStorage:
         except psycopg.Error as error:
             raise setting.no_connection(error) from error
         try:
-            return call.read(await perform_async(connection, call.statements))
+            rows = await perform_async(connection, asked(connection, call))
+            return setting.answer(connection, call, rows)
         except psycopg.Error as error:
             with suppress(psycopg.Error):
                 await connection.rollback()
@@ -273,7 +329,12 @@ class AsyncPostgresStorage:
 
 
 def create(
-    conninfo: str, *, schema: str = "clm_ethics", application: str | None = None, timeout: float = 10.0
+    conninfo: str,
+    *,
+    schema: str = "clm_ethics",
+    application: str | None = None,
+    distributed: bool = False,
+    timeout: float = 10.0,
 ) -> None:
     """Create or migrate the tables, as the role that is to own them; may be repeated.
 
@@ -281,28 +342,35 @@ def create(
         conninfo: the address of the database, with the owner's role.
         schema: the namespace of the tables.
         application: a role that is given what an application needs, and no more.
+        distributed: spread the streams over the nodes of Citus, whose extension must be there.
         timeout: how long to wait for locks, in seconds.
 
     Raises:
         UsageError: the address is malformed.
-        StorageUnavailable: the server cannot be reached, or this role may not create them.
+        StorageUnavailable: the server cannot be reached, this role may not create them, or Citus
+            is not there.
         StorageCorrupt: the tables are of a newer version, or damaged.
     """
     setting = Setting(conninfo, schema, timeout)
+    if distributed:  # asked for first: without it, nothing is created
+        follow(setting, distribution(setting.quoted, setting.place, tables=False))
     open_blocking(setting, create=True)
+    if distributed:
+        follow(setting, distribution(setting.quoted, setting.place, tables=True))
     if application is None:
         return
     try:
-        with psycopg.connect(setting.conninfo, **SESSION) as connection:
+        with Connection.connect(setting.conninfo, **SESSION) as connection:
+            setting.attend(connection)
             for statement in grants(setting.quoted, quoted_name(application)):
                 perform(connection, [statement])
     except psycopg.Error as error:
         raise not_opened(error, setting.place) from error
 
 
-def open_url(url: str) -> PostgresStorage:
+def open_url(url: str, *, create: bool = True) -> PostgresStorage:
     """Open ``postgresql://user@host/database``, with every parameter that libpq knows.
 
     Raises: see :class:`PostgresStorage`.
     """
-    return PostgresStorage(url)
+    return PostgresStorage(url, create=create)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
 import psycopg_pool
@@ -16,16 +16,18 @@ from psycopg import conninfo as addresses
 from clm_ethics.errors import StorageError, StorageUnavailable, UsageError
 from clm_ethics.storage.postgresql_errors import translate
 from clm_ethics.storage.postgresql_schema import judge, opening
-from clm_ethics.storage.postgresql_sql import Statements
+from clm_ethics.storage.postgresql_scrub import scrubbing
+from clm_ethics.storage.postgresql_sql import Statements, confirmed, unconfirmed
+from clm_ethics.storage.postgresql_waiting import AsyncConnection, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clm_ethics.storage.postgresql_schema import Opening
-    from clm_ethics.storage.postgresql_sql import Row, Statement
+    from clm_ethics.storage.postgresql_scrub import Scrubbing
+    from clm_ethics.storage.postgresql_sql import Call, Row, Statement
 
-    Connection = psycopg.Connection[Row]
-    AsyncConnection = psycopg.AsyncConnection[Row]
+T = TypeVar("T")
 
 SESSION: Final[dict[str, Any]] = {"autocommit": True, "prepare_threshold": 0}
 """How each connection is used: a statement is a transaction, and is prepared when first used."""
@@ -68,11 +70,16 @@ class Setting:
         self.place = f"postgresql database {given.get('dbname') or given.get('user') or 'of this user'}"
         self.statements = Statements(self.quoted, self.place)
         self.trouble: StorageError | None = None
+        self.identity: Row = ()  # which database this is, once somebody has joined a transaction
         self._process = os.getpid()
 
     def opening(self, *, create: bool) -> Opening:
         """Return the steps of opening."""
         return opening(self.schema, self.quoted, self.place, timeout=self.timeout, create=create)
+
+    def scrubbing(self, *, full: bool) -> Scrubbing:
+        """Return the steps of a scrub."""
+        return scrubbing(self.schema, self.quoted, self.place, timeout=self.timeout, full=full)
 
     def check_process(self) -> None:
         """Refuse in a forked child: its connections are the parent's."""
@@ -98,7 +105,7 @@ class Setting:
             "check that the server runs and can be reached, or raise max_size",
         )
 
-    def accept(self, rows: Sequence[Row]) -> None:
+    def accept(self, connection: Connection | AsyncConnection, rows: Sequence[Row]) -> None:
         """Judge the server at the other end of a new connection, and remember what is wrong with it."""
         self.trouble = None
         try:
@@ -106,6 +113,30 @@ class Setting:
         except StorageError as error:
             self.trouble = error
             raise
+        connection.confirms = bool(rows[0][5])
+
+    def attend(self, connection: Connection | AsyncConnection) -> None:
+        """Let a new connection wait no longer than was agreed, and hear what the server warns of."""
+        # Its own limit, of waiting for a lock, comes first, and tells more.
+        connection.patience = 2 * self.timeout
+        connection.add_notice_handler(connection.hear)
+
+    def answer(self, connection: Connection | AsyncConnection, call: Call[T], rows: list[list[Row]]) -> T:
+        """Read the answer to *call*, if it may be believed."""
+        if connection.doubted and (call.writes or connection.confirms):
+            raise StorageUnavailable(
+                "answered before its replicas had confirmed it",
+                written=None if call.writes else False,
+                place=self.place,
+                remedy="let nobody cancel a session that waits for a replica",
+            )
+        return call.read(unconfirmed(call.statements, rows) if connection.confirms else rows)
+
+
+def asked(connection: Connection | AsyncConnection, call: Call[T]) -> Sequence[Statement]:
+    """Begin *call*; return what is sent for it on *connection*."""
+    connection.attend(writing=call.writes)
+    return confirmed(call.statements) if connection.confirms else call.statements
 
 
 def perform(connection: Connection, statements: Sequence[Statement]) -> list[list[Row]]:
@@ -151,9 +182,14 @@ async def alive_async(connection: AsyncConnection) -> None:
 
 def open_blocking(setting: Setting, *, create: bool) -> None:
     """Go through the steps of opening, on a connection of its own."""
-    steps = setting.opening(create=create)
+    follow(setting, setting.opening(create=create))
+
+
+def follow(setting: Setting, steps: Opening) -> None:
+    """Go through *steps*, on a connection of its own."""
     try:
-        with psycopg.connect(setting.conninfo, **SESSION) as connection:
+        with Connection.connect(setting.conninfo, **SESSION) as connection:
+            setting.attend(connection)
             statement = next(steps)
             with suppress(StopIteration):
                 while True:
@@ -166,11 +202,50 @@ async def open_async(setting: Setting, *, create: bool) -> None:
     """See :func:`open_blocking`."""
     steps = setting.opening(create=create)
     try:
-        async with await psycopg.AsyncConnection.connect(setting.conninfo, **SESSION) as connection:
+        async with await AsyncConnection.connect(setting.conninfo, **SESSION) as connection:
+            setting.attend(connection)
             statement = next(steps)
             with suppress(StopIteration):
                 while True:
                     statement = steps.send((await perform_async(connection, [statement]))[0])
+    except psycopg.Error as error:
+        raise not_opened(error, setting.place) from error
+
+
+def scrub_blocking(setting: Setting, steps: Scrubbing) -> Sequence[str]:
+    """Go through the steps of a scrub, however long they take; what fails is part of the report."""
+    answer: Sequence[Row] | psycopg.Error | None = None
+    try:
+        with Connection.connect(setting.conninfo, **SESSION) as connection:
+            connection.patience = None
+            while True:
+                statement = steps.send(answer)
+                try:
+                    answer = perform(connection, [statement])[0]
+                except psycopg.Error as error:
+                    answer = error
+    except StopIteration as done:
+        report: Sequence[str] = done.value
+        return report
+    except psycopg.Error as error:
+        raise not_opened(error, setting.place) from error
+
+
+async def scrub_async(setting: Setting, steps: Scrubbing) -> Sequence[str]:
+    """See :func:`scrub_blocking`."""
+    answer: Sequence[Row] | psycopg.Error | None = None
+    try:
+        async with await AsyncConnection.connect(setting.conninfo, **SESSION) as connection:
+            connection.patience = None
+            while True:
+                statement = steps.send(answer)
+                try:
+                    answer = (await perform_async(connection, [statement]))[0]
+                except psycopg.Error as error:
+                    answer = error
+    except StopIteration as done:
+        report: Sequence[str] = done.value
+        return report
     except psycopg.Error as error:
         raise not_opened(error, setting.place) from error
 

@@ -7,7 +7,7 @@ itself refuses to alter or delete an entry, except that its body is forgotten.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clm_ethics.errors import StorageCorrupt, StorageUnavailable
 from clm_ethics.storage.postgresql_sql import BEGIN, COMMIT, Row, Statement
@@ -66,6 +66,16 @@ GRANTS: Final = (
 )
 """All that the role of an application needs."""
 
+DISTRIBUTE: Final = (
+    # Citus refuses triggers on distributed tables: there the grants alone guard the entries.
+    "DROP FUNCTION {s}.refuse() CASCADE",
+    "SELECT create_reference_table(%(about)s::regclass)",
+    "SELECT create_distributed_table(%(head)s::regclass, 'stream')",
+    "SELECT create_distributed_table(%(entry)s::regclass, 'stream', colocate_with => %(head)s)",
+    "SELECT create_distributed_table(%(mark)s::regclass, 'stream', colocate_with => %(head)s)",
+)
+"""Spreads the streams over the nodes of Citus; what belongs to one stream stays on one node."""
+
 # Settings of each connection, whatever role and database prefer. Plans are those for large tables
 # from the first row on: a plan that was made while a table was small would be kept.
 _SETTINGS: Final = {
@@ -76,11 +86,19 @@ _SETTINGS: Final = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
 }
+IDENTITY: Final = (
+    "(SELECT system_identifier FROM pg_catalog.pg_control_system()),"
+    " (SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = current_database())"
+)
+"""Tells one database from another: the cluster's number, and the database's in it."""
 _PREPARE: Final = (
     "SELECT pg_is_in_recovery(), current_setting('server_version_num')::integer,"
     " current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),"
+    # Whether replicas must confirm a commit. `off`, `local` and `remote_write` would not wait until
+    # it is on their disks; without such replicas all but `off` mean the same.
+    " current_setting('synchronous_standby_names'),"
     " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
-    " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false),"
+    " WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false),"
     " set_config('lock_timeout', %(wait)s, false), "
     + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items())
 ).encode()
@@ -90,6 +108,8 @@ _TABLES: Final = Statement(
     b" WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p')",
     {},
 )
+
+_DISTRIBUTED: Final = b"SELECT 1 FROM pg_catalog.pg_dist_partition WHERE logicalrelid = %(head)s::regclass"
 
 
 def prepare(timeout: float) -> Statement:
@@ -160,6 +180,36 @@ def opening(name: str, quoted: str, place: str, *, timeout: float, create: bool)
             yield Statement(text.replace("{s}", quoted).encode(), {})
     if number < SCHEMA:
         yield Statement(f"UPDATE {quoted}.about SET schema = {SCHEMA}".encode(), {})
+    yield COMMIT
+
+
+def distribution(quoted: str, place: str, *, tables: bool) -> Opening:
+    """Check that Citus is there, and then, if *tables* are, distribute them; may be repeated.
+
+    Args:
+        quoted: the namespace, as it stands in statements.
+        place: what errors call the storage.
+        tables: whether the tables have been created; otherwise only the extension is looked for.
+
+    Raises:
+        StorageUnavailable: the database has no such extension.
+    """
+    if not (yield Statement(b"SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus'", {})):
+        raise StorageUnavailable(
+            "has not the extension citus",
+            written=False,
+            place=place,
+            remedy="CREATE EXTENSION citus in this database, or leave the tables on one server",
+        )
+    if not tables:
+        return
+    plain = quoted.replace("%%", "%")
+    names: dict[str, Any] = {name: f"{plain}.{name}" for name in ("about", "head", "entry", "mark")}
+    yield BEGIN
+    yield Statement(f"LOCK TABLE {quoted}.about".encode(), {})
+    if not (yield Statement(_DISTRIBUTED, names)):
+        for text in DISTRIBUTE:
+            yield Statement(text.replace("{s}", quoted).encode(), names)
     yield COMMIT
 
 

@@ -21,6 +21,7 @@ from clm_ethics.storage.contract import (
     Head,
     Mark,
     check_page,
+    check_scan,
     check_token,
     check_writes,
 )
@@ -62,6 +63,25 @@ class Call(NamedTuple, Generic[T]):
 
 BEGIN: Final = Statement(b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", {})
 COMMIT: Final = Statement(b"COMMIT", {})
+# A record in the write-ahead log, and nothing else: so that the COMMIT waits for the replicas.
+CONFIRM: Final = Statement(b"SELECT pg_logical_emit_message(true, 'clm_ethics', '') IS NULL", {})
+
+
+def confirmed(statements: Sequence[Statement]) -> Sequence[Statement]:
+    """Return *statements* as a transaction whose COMMIT a replica must confirm, in one round trip.
+
+    A primary that was replaced without noticing has no replica left that confirms anything: what
+    it has read, and a version that it has found wanting, are then not answered. And as a replica
+    confirms in order, nothing is answered that could still be lost with the primary.
+    """
+    inner = statements[1:-1] if statements[0] is BEGIN else statements
+    return [BEGIN, *inner, CONFIRM, COMMIT]
+
+
+def unconfirmed(statements: Sequence[Statement], rows: Sequence[Sequence[Row]]) -> Sequence[Sequence[Row]]:
+    """Return those of the *rows* of :func:`confirmed` that answer *statements*."""
+    return [*rows[:-2], rows[-1]] if statements[0] is BEGIN else rows[1:2]
+
 
 _HEAD: Final = "SELECT stream, version, length, digest, state, data, tokens, instants FROM {s}.head WHERE "
 _LOAD: Final = _HEAD + "stream = %(stream)s"
@@ -77,6 +97,7 @@ _FIND: Final = (
     "SELECT at, stream FROM {s}.mark WHERE token = %(token)s AND at <= %(until)s"
     " AND (at, stream) > (%(at)s, %(stream)s) ORDER BY at, stream LIMIT %(limit)s"
 )
+_SCAN: Final = "SELECT stream, version FROM {s}.head WHERE stream > %(after)s ORDER BY stream LIMIT %(limit)s"
 
 _COLUMNS: Final = "INSERT INTO {s}.head (stream, version, length, digest, state, data, tokens, instants) "
 _VALUES: Final = (
@@ -179,6 +200,12 @@ class Statements:
         statement = Statement(self._text(_FIND), values)
         return Call([statement], lambda answers: [(at, stream) for at, stream in answers[0]])
 
+    def scan(self, after: bytes, limit: int) -> Call[Sequence[tuple[bytes, int]]]:
+        """Build the call for :meth:`~clm_ethics.storage.Scannable.scan`."""
+        check_scan(after, limit)
+        statement = Statement(self._text(_SCAN), {"after": after, "limit": Int8(limit)})
+        return Call([statement], lambda answers: [(stream, version) for stream, version in answers[0]])
+
     def commit(self, writes: Sequence[Write]) -> Call[Sequence[bool]]:
         """Build the call for :meth:`~clm_ethics.storage.Storage.commit`, of at least one write.
 
@@ -196,6 +223,17 @@ class Statements:
             return [bool(made[n]) for n in range(len(writes))]
 
         return Call(statements, read, writes=True)
+
+    def inside(self, writes: Sequence[Write]) -> Call[Sequence[bool]]:
+        """Build the same call for a transaction that somebody else has begun, and commits."""
+        check_writes(writes)
+        order = sorted(range(len(writes)), key=lambda n: writes[n].stream)
+
+        def read(answers: Sequence[Sequence[Row]]) -> Sequence[bool]:
+            made = dict(zip(order, answers, strict=True))
+            return [bool(made[n]) for n in range(len(writes))]
+
+        return Call([self._write(writes[n]) for n in order], read)
 
     def _write(self, write: Write) -> Statement:
         values: dict[str, Any] = {"stream": write.stream}

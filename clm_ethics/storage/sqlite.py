@@ -15,7 +15,16 @@ from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 from clm_ethics.errors import StorageCorrupt, StorageError, StorageUnavailable, UsageError
-from clm_ethics.storage.contract import MAX_CALL, Entry, Head, Mark, check_page, check_token, check_writes
+from clm_ethics.storage.contract import (
+    MAX_CALL,
+    Entry,
+    Head,
+    Mark,
+    check_page,
+    check_scan,
+    check_token,
+    check_writes,
+)
 from clm_ethics.storage.sqlite_file import (
     NOTHING_COMMITTED,
     SCHEMA,
@@ -29,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from clm_ethics.storage.contract import Write
+    from clm_ethics.storage.contract import Finding, JoinedStorage, Write
 
     Execute = Callable[[str, tuple[Any, ...]], sqlite3.Cursor]
 
@@ -64,6 +73,7 @@ _FIND: Final = (
     "SELECT at, stream FROM clm_mark WHERE token = ? AND at <= ? AND (at, stream) > (?, ?)"
     " ORDER BY at, stream LIMIT ?"
 )
+_SCAN: Final = "SELECT stream, version FROM clm_head WHERE stream > ? ORDER BY stream LIMIT ?"
 _UNREACHED: Final = (
     "not reached: backups and copies of the file, snapshots, and blocks that the file system"
     " or the disk has given up without overwriting them"
@@ -79,15 +89,26 @@ class SqliteStorage:
     """A :class:`~clm_ethics.storage.Storage` in the SQLite file at *path*.
 
     Args:
-        path: the file; it is created, readable by its owner only, if it is not there.
+        path: the file; a new one is readable by its owner only.
         timeout: how long to wait for another connection's write lock, in seconds.
+        beside: put the ledger into a file that holds a host's own tables already, so that both can be
+            written in one transaction (``Steward.joined``). The file must leave the ledger its
+            ``application_id`` and ``user_version``.
+        create: make the file and its tables if they are not there.
 
     Raises:
         StorageUnavailable: the file cannot be opened, or would not be durable there.
         StorageCorrupt: the file is something else, damaged, or of a newer version.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        timeout: float = 10.0,
+        beside: bool = False,
+        create: bool = True,
+    ) -> None:
         self._path = Path(path).resolve()  # stays the same file when the current folder changes
         self._name = self._path.name
         self._timeout = timeout
@@ -96,7 +117,9 @@ class SqliteStorage:
         self._closed = False
         self._unsettled = False
         self._commits = 0
-        self._connection: sqlite3.Connection | None = connect(self._path, timeout=timeout, create=True)
+        self._connection: sqlite3.Connection | None = connect(
+            self._path, timeout=timeout, create=create, beside=beside
+        )
 
     def load(self, streams: Sequence[bytes], /) -> Sequence[Head | None]:
         """Return the heads of *streams* in order, ``None`` for those that do not exist."""
@@ -174,6 +197,27 @@ class SqliteStorage:
             raise self._altered()
         return rows
 
+    def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """See :class:`clm_ethics.storage.Scannable`."""
+        check_scan(after, limit)
+        with self._own_lock():
+            connection = self._opened()
+            try:
+                return connection.execute(_SCAN, (after, limit)).fetchall()
+            except sqlite3.Error as error:
+                raise self._failed(connection, error, committing=False) from error
+
+    def check(self) -> Sequence[Finding]:
+        """See :class:`clm_ethics.storage.Checkable`."""
+        from clm_ethics.storage.sqlite_check import findings
+
+        with self._own_lock():
+            connection = self._opened()
+            try:
+                return findings(connection, self._path)
+            except sqlite3.Error as error:
+                raise self._failed(connection, error, committing=False) from error
+
     def scrub(self) -> Sequence[str]:
         """Rewrite the file and empty its log, so that nothing overwritten or deleted is in them.
 
@@ -185,6 +229,12 @@ class SqliteStorage:
             report = [self._rewrite(connection), self._empty_log(connection), _UNREACHED]
             self._commits = 0
             return report
+
+    def joined(self, connection: object, /) -> JoinedStorage:
+        """See :class:`clm_ethics.storage.Joinable`: for a connection of the module sqlite3."""
+        from clm_ethics.storage.sqlite_joined import bind
+
+        return bind(self._path, self._name, connection)
 
     def close(self) -> None:
         """Close the file; may be called twice. After a fork, the child's copy is only dropped."""
@@ -387,7 +437,7 @@ def _read_marks(packed: bytes) -> tuple[Mark, ...] | None:
     return tuple(marks)
 
 
-def open_url(url: str) -> SqliteStorage:
+def open_url(url: str, *, create: bool = True) -> SqliteStorage:
     """Open ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
 
     Raises:
@@ -402,4 +452,4 @@ def open_url(url: str) -> SqliteStorage:
             place="storage",
             remedy="write `sqlite:///crm.db` for a file here, `sqlite:////srv/crm.db` for an absolute path",
         )
-    return SqliteStorage(path[len("///") :])
+    return SqliteStorage(path[len("///") :], create=create)

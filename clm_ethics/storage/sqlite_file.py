@@ -102,13 +102,15 @@ def translate(error: sqlite3.Error, name: str, *, written: bool | None) -> Stora
     return StorageUnavailable(f"{what} ({detail})", written=written, place=name, remedy=remedy)
 
 
-def connect(path: Path, *, timeout: float, create: bool) -> sqlite3.Connection:
+def connect(path: Path, *, timeout: float, create: bool, beside: bool = False) -> sqlite3.Connection:
     """Open the file at *path*, made durable and current.
 
     Args:
         path: an absolute path.
         timeout: how long to wait for another connection's lock, in seconds.
-        create: make the file (owner-only) if it is not there.
+        create: make the file (owner-only) and its tables if they are not there.
+        beside: make the tables beside those of a host, whose file has no ``application_id`` and no
+            ``user_version`` of its own.
 
     Raises:
         StorageUnavailable: it cannot be opened, or cannot be made durable.
@@ -126,7 +128,7 @@ def connect(path: Path, *, timeout: float, create: bool) -> sqlite3.Connection:
             check_same_thread=False,
             uri=True,
         )
-        _prepare(connection, name, timeout)
+        _prepare(connection, name, timeout, create=create, beside=beside)
     except sqlite3.Error as error:
         _close(connection)
         raise translate(error, name, written=False) from error
@@ -199,8 +201,17 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _prepare(connection: sqlite3.Connection, name: str, timeout: float) -> None:
-    schema = _recognise(connection, name)
+def _prepare(
+    connection: sqlite3.Connection, name: str, timeout: float, *, create: bool, beside: bool
+) -> None:
+    schema = _recognise(connection, name, beside=beside)
+    if schema < SCHEMA and not create:
+        raise StorageUnavailable(
+            f"has tables of schema {schema}" if schema else "has no ledger in it",
+            written=False,
+            place=name,
+            remedy="Steward.open creates and migrates them",
+        )
     _set(connection, "journal_mode", "WAL", "wal", name, timeout)
     _set(connection, "synchronous", "FULL", 2, name, timeout)
     _set(connection, "secure_delete", "ON", 1, name, timeout)
@@ -212,18 +223,24 @@ def _prepare(connection: sqlite3.Connection, name: str, timeout: float) -> None:
     ):
         connection.execute(f"PRAGMA {pragma}")
     if schema < SCHEMA:
-        _migrate(connection, name)
+        _migrate(connection, name, beside=beside)
 
 
-def _recognise(connection: sqlite3.Connection, name: str) -> int:
+def _recognise(connection: sqlite3.Connection, name: str, *, beside: bool) -> int:
     """Return the schema number of the file, 0 for an empty one, before anything is changed."""
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     application = _ask(connection, "application_id")
     schema = _ask(connection, "user_version")
     if not tables and application in {0, APPLICATION_ID}:
         return 0
+    if beside and application == schema == 0 and not tables & TABLES.keys():
+        return 0
     if application != APPLICATION_ID:
-        raise StorageCorrupt("is the database of another application", place=name, remedy="check the path")
+        raise StorageCorrupt(
+            "is the database of another application",
+            place=name,
+            remedy="check the path; SqliteStorage(path, beside=True) puts the ledger into a host's own file",
+        )
     if not isinstance(schema, int) or schema > SCHEMA:
         raise StorageCorrupt(
             f"was written by a newer version (schema {schema}, known up to {SCHEMA})",
@@ -268,14 +285,14 @@ def _set(
         )
 
 
-def _migrate(connection: sqlite3.Connection, name: str) -> None:
+def _migrate(connection: sqlite3.Connection, name: str, *, beside: bool) -> None:
     """Bring the file to this version's schema, in one transaction, whoever else opens it now."""
     from sqlite_utils import Database
 
     # A plain BEGIN reads first and cannot wait for the write lock; see sqlite-utils' atomic().
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _recognise(connection, name) < SCHEMA:
+        if _recognise(connection, name, beside=beside) < SCHEMA:
             database = Database(connection, execute_plugins=False)
             migrations().apply(database)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -7,14 +7,21 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from clm_ethics.errors import StorageUnavailable
-from clm_ethics.storage.contract import Closable, Scrubbable
+from clm_ethics.errors import StorageUnavailable, UsageError
+from clm_ethics.storage.contract import Closable, Joinable, Scrubbable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    from clm_ethics.storage.contract import Entry, Head, Storage, Write
+    from clm_ethics.storage.contract import (
+        AsyncJoinedStorage,
+        Entry,
+        Head,
+        JoinedStorage,
+        Storage,
+        Write,
+    )
 
 T = TypeVar("T")
 
@@ -61,6 +68,17 @@ class Threaded:
     async def scrub(self) -> Sequence[str]:
         """See :class:`clm_ethics.storage.Scrubbable`; nothing is said by a storage that cannot."""
         return await self._run(lambda storage: storage.scrub() if isinstance(storage, Scrubbable) else ())
+
+    def joined(self, connection: object, /) -> JoinedStorage | AsyncJoinedStorage:
+        """See :class:`clm_ethics.storage.Joinable`: the host's connection stays in the host's thread."""
+        storage: object = self._storage
+        if isinstance(storage, Joinable):
+            return storage.joined(connection)
+        raise UsageError(
+            "this storage cannot write inside a transaction of the host's",
+            place="joined",
+            remedy="SQLite and PostgreSQL can; otherwise tell it after the commit, with a key=",
+        )
 
     async def aclose(self) -> None:
         """Finish what was asked, then close the storage and end the worker; may be called twice."""

@@ -1,6 +1,6 @@
 """What the authors of adapters and the developers of hosts test with.
 
-Importing this package needs neither pytest nor hypothesis; using ``StorageConformance`` does
+Importing this package needs neither pytest nor hypothesis; ``StorageConformance`` and ``check_rule`` do
 (the extra ``testing``).
 """
 
@@ -11,35 +11,71 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from clm_ethics.testing.blocking import Blocking, Loop
     from clm_ethics.testing.conformance import Connect, StorageConformance
+    from clm_ethics.testing.conformance_files import StorageFileConformance
+    from clm_ethics.testing.conformance_processes import StorageProcessConformance
+    from clm_ethics.testing.conformance_upgrade import StorageUpgradeConformance
     from clm_ethics.testing.hostile import Fault, HostileStorage
+    from clm_ethics.testing.rules import check_rule
     from clm_ethics.testing.tamper import TAMPERINGS, Tamper, Tampering
 
 __all__ = [
     "TAMPERINGS",
+    "Blocking",
     "Connect",
     "Fault",
     "HostileStorage",
+    "Loop",
     "StorageConformance",
+    "StorageFileConformance",
+    "StorageProcessConformance",
+    "StorageUpgradeConformance",
     "Tamper",
     "Tampering",
+    "check_rule",
 ]
 
 _HOMES: Final = {
+    "Blocking": "clm_ethics.testing.blocking",
     "Connect": "clm_ethics.testing.conformance",
     "Fault": "clm_ethics.testing.hostile",
     "HostileStorage": "clm_ethics.testing.hostile",
+    "Loop": "clm_ethics.testing.blocking",
     "StorageConformance": "clm_ethics.testing.conformance",
+    "StorageFileConformance": "clm_ethics.testing.conformance_files",
+    "StorageProcessConformance": "clm_ethics.testing.conformance_processes",
+    "StorageUpgradeConformance": "clm_ethics.testing.conformance_upgrade",
     "TAMPERINGS": "clm_ethics.testing.tamper",
     "Tamper": "clm_ethics.testing.tamper",
     "Tampering": "clm_ethics.testing.tamper",
+    "check_rule": "clm_ethics.testing.rules",
 }
 
+REWRITTEN: Final = (
+    "clm_ethics.testing.conformance",
+    *(
+        f"clm_ethics.testing.conformance_{name}"
+        for name in (
+            "bytes",
+            "checked",
+            "enrolling",
+            "files",
+            "groups",
+            "lasting",
+            "model",
+            "pages",
+            "processes",
+            "races",
+            "tools",
+            "upgrade",
+        )
+    ),
+)
+"""The suite's modules, whose assertions show their two sides when they fail."""
+
 if "pytest" in sys.modules:
-    # So that a failing assertion of the suite shows its two sides.
-    sys.modules["pytest"].register_assert_rewrite(
-        *(f"clm_ethics.testing.conformance{part}" for part in ("", "_checked", "_model", "_races", "_tools"))
-    )
+    sys.modules["pytest"].register_assert_rewrite(*REWRITTEN)
 
 
 def __getattr__(name: str) -> Any:

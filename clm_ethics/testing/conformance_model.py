@@ -34,9 +34,9 @@ class AgainstTheModel:
     shrinking = True
     """Whether a counter-example is made small before it is shown."""
 
-    def test_all_against_the_model(self, connect: Connect) -> None:
+    def test_all_against_the_model(self, opens: Connect) -> None:
         """After any history of writes, every answer is that of the specification."""
-        storages, runs = (connect(), connect()), count()
+        storages, runs = (opens(), opens()), count()
 
         class Machine(_Machine):
             def __init__(self) -> None:

@@ -35,9 +35,9 @@ class Races:
     appends = 25
     """How many entries each of them appends."""
 
-    def test_01_atomic_for_readers(self, connect: Connect) -> None:
+    def test_01_atomic_for_readers(self, opens: Connect) -> None:
         """A reader never sees a head of one write beside the values, marks or entries of another."""
-        writing, reading, done = connect(), connect(), Event()
+        writing, reading, done = opens(), opens(), Event()
         create(writing, b"s", head(1, digest=b"0", state=b"0", values=b"0"))
 
         def write() -> None:
@@ -58,18 +58,18 @@ class Races:
 
         together(write, read)
 
-    def test_02_conditional_one_winner(self, connect: Connect) -> None:
+    def test_02_conditional_one_winner(self, opens: Connect) -> None:
         """Of several writes that expect the same version at once, exactly one is made."""
-        storages = [connect() for _ in range(self.writers)]
+        storages = [opens() for _ in range(self.writers)]
         create(storages[0], b"s", head(1))
         for version in range(1, self.appends + 1):
             made = self._race(storages, version)
             assert made.count(True) == 1
             assert living(storages[0], b"s").digest == b"%d" % made.index(True)
 
-    def test_02_conditional_one_creator(self, connect: Connect) -> None:
+    def test_02_conditional_one_creator(self, opens: Connect) -> None:
         """Of several that create the same stream at once, exactly one does."""
-        storages = [connect() for _ in range(self.writers)]
+        storages = [opens() for _ in range(self.writers)]
         for n in range(self.appends):
             stream, barrier, made = b"s%d" % n, Barrier(self.writers), [False] * self.writers
 
@@ -83,9 +83,9 @@ class Races:
             assert made.count(True) == 1
             assert living(storages[0], stream).digest == b"%d" % made.index(True)
 
-    def test_04_linearizable_no_entry_lost(self, connect: Connect) -> None:
+    def test_04_linearizable_no_entry_lost(self, opens: Connect) -> None:
         """Writers that append by compare-and-swap leave every entry once, and no gap."""
-        storages = [connect() for _ in range(self.writers)]
+        storages = [opens() for _ in range(self.writers)]
         create(storages[0], b"s", head(1))
         texts = [[b"%d/%d" % (who, n) for n in range(self.appends)] for who in range(self.writers)]
         together(
@@ -94,15 +94,15 @@ class Races:
                 for storage, mine in zip(storages, texts, strict=True)
             )
         )
-        read = story(connect(), b"s")
+        read = story(opens(), b"s")
         assert list(range(1, self.writers * self.appends + 1)) == [each.index for each in read]
         assert sorted(text for mine in texts for text in mine) == sorted(each.body or b"" for each in read)
         for mine in texts:
             assert mine == [each.body for each in read if each.body in mine]
 
-    def test_04_linearizable_between_connections(self, connect: Connect) -> None:
+    def test_04_linearizable_between_connections(self, opens: Connect) -> None:
         """What one connection has committed, another that has read before sees at once."""
-        writing, reading = connect(), connect()
+        writing, reading = opens(), opens()
         create(writing, b"s", head(1))
         for n in range(1, 30):
             if n % 2:
@@ -118,18 +118,18 @@ class Races:
         make(writing, Write(b"k", 1, None))
         assert load(reading, b"k") is None
 
-    def test_04_linearizable_between_threads(self, connect: Connect) -> None:
+    def test_04_linearizable_between_threads(self, opens: Connect) -> None:
         """One connection serves several threads, which all see what any of them has committed."""
-        shared = connect()
+        shared = opens()
         create(shared, b"s", head(1))
         texts = [[b"%d/%d" % (who, n) for n in range(self.appends)] for who in range(self.writers)]
         together(*(partial(append_until, shared, b"s", mine) for mine in texts))
         read = story(shared, b"s")
         assert sorted(text for mine in texts for text in mine) == sorted(each.body or b"" for each in read)
 
-    def test_11_marks_while_paging(self, connect: Connect) -> None:
+    def test_11_marks_while_paging(self, opens: Connect) -> None:
         """Whoever carries a mark unchanged is found once, however much the others change meanwhile."""
-        reading, writing = connect(), connect()
+        reading, writing = opens(), opens()
         for n in range(40):
             create(writing, b"still%02d" % n, head(1, marks=[(b"t", n * 10)]))
             create(writing, b"moving%02d" % n, head(1, marks=[(b"t", n * 10 + 5)]))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
+from contextlib import contextmanager
 from itertools import count
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from clm_ethics.storage.contract import FIRST, MAX_INT, Closable, Entry, Head, Mark, Storage, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 WAIT = 120.0
 """How long a thread of the suite may take before it counts as stuck, in seconds."""
@@ -111,6 +113,29 @@ def append_until(storage: Storage, stream: bytes, bodies: Sequence[bytes], attem
                 break
             lost += 1
     return lost
+
+
+@contextmanager
+def patient(seconds: float) -> Iterator[None]:
+    """Raise ``AssertionError`` in the main thread after *seconds*: a call that never returns has fallen.
+
+    Where there are no such signals, or somebody else uses them, nothing is done.
+    """
+    alarm = getattr(signal, "SIGALRM", None)
+    if alarm is None or current_thread() is not main_thread() or signal.getsignal(alarm) != signal.SIG_DFL:
+        yield
+        return
+
+    def stuck(*_: object) -> None:
+        raise AssertionError("a call never returned")
+
+    signal.signal(alarm, stuck)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(alarm, signal.SIG_DFL)
 
 
 def together(*jobs: Callable[[], object]) -> None:

@@ -187,9 +187,15 @@ class Replay:
         choice = await ana.choose(offers, channel=channel, by="campaigns", key=step.key)
         count = self.figures.campaigns.setdefault(campaign.name, CampaignCount(campaign.kind, channel))
         count.meant += 1
-        if not choice:
+        codes = self.figures.codes(choice.withheld.get(campaign.name, ()))
+        if "choice.sent" in codes:  # told again after a crash: it went out in the first telling
+            count.sent += 1
+            bump(self.figures.levels, (choice.level,))
+        elif "choice.cancelled" in codes:
+            count.cancelled += 1
+        elif not choice:
             count.withheld += 1
-            bump(self.figures.withheld, self.figures.codes(choice.withheld[campaign.name]))
+            bump(self.figures.withheld, codes)
         elif Random(f"{step.key}:{ana.ref}").random() < CANCELLED:
             await choice.cancelled()
             count.cancelled += 1

@@ -294,12 +294,19 @@ def _(event: e.Chosen, titles: _Titles) -> str:
 
 @_say.register
 def _(event: e.Sent, titles: _Titles) -> str:
-    return f"What entry {event.choice} chose was sent"
+    late = f", though by then it was not allowed ({event.against})" if event.against else ""
+    return f"What entry {event.choice} chose was sent{late}"
 
 
 @_say.register
 def _(event: e.Cancelled, titles: _Titles) -> str:
     return f"What entry {event.choice} chose was not sent"
+
+
+@_say.register
+def _(event: e.Asked, titles: _Titles) -> str:
+    where = f" on {event.surface}" if event.surface else ""
+    return f"The customer was asked to agree to {titles(event.purpose)}{where}"
 
 
 @_say.register

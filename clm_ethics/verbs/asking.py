@@ -65,7 +65,7 @@ def may(
     request = check_request(setting.policy, purpose, fields, channel, setting.acting)
     moment = setting.clock() if at is None else aware(at, "may(at=)")
     book = yield from peek(setting, ref)
-    return decide(setting.policy, book.state, request, moment)
+    return setting.asked(book.state, request, decide(setting.policy, book.state, request, moment))
 
 
 def check_request(
@@ -123,7 +123,7 @@ def _read(setting: Setting, ref: str, request: Request, by: str) -> Flow[_Seen]:
 
 
 def _look(setting: Setting, book: Book, request: Request) -> _Seen:
-    decision = decide(setting.policy, book.state, request, book.now())
+    decision = setting.asked(book.state, request, decide(setting.policy, book.state, request, book.now()))
     cells: dict[str, list[Cell]] = {}
     about: dict[str, str] = {}
     known = book.state.about

@@ -9,6 +9,7 @@ from ..model.events import Collected
 from ..model.state import BUILT_IN, Status
 from ..policy import Request, decide
 from ..policy.decide import standing
+from ..policy.derived import may_derive, under_consent
 from ..policy.typed import MOST_LIST, built_in, size, stored, stored_item
 from ..policy.values import Basis
 from ..policy.words import reason
@@ -107,6 +108,9 @@ def may_collect(
     answer.require()
     if answer.withheld:
         raise refuse(answer, tuple(answer.withheld.values()), verb)
+    for name in given.names:
+        if not may_derive(policy, state, purpose.name, name, at):
+            raise refuse(answer, (reason("field.other_purpose", f"what `{name}` is derived from"),), verb)
     if state.anonymous and not policy.identifying.isdisjoint(declared):
         raise refuse(answer, (reason("visitor.identity"),), verb)
     return answer
@@ -133,7 +137,7 @@ def collect(
                 announced=announced(setting.policy, book.state, name, told, happened, event=False),
                 commitment=book.set_values(name, [(happened, each) for each in values]),
                 items=len(values),
-                consented=consented,
+                consented=consented or under_consent(setting.policy, book.state, name),
             )
         )
     for name, item in given.items.items():
@@ -145,7 +149,7 @@ def collect(
                 commitment=book.set_values(name, [(happened, item)], append=True, drop=drop),
                 appended=True,
                 dropped=drop,
-                consented=consented,
+                consented=consented or under_consent(setting.policy, book.state, name),
             )
         )
     for name in given.about:
@@ -166,9 +170,10 @@ def announced(
         if each.name not in told and _may_stand(policy, state, each, event=event)
     ]
     allowed = standing(policy, state, asked, at)
-    return tuple(
-        sorted(told.union(name for name, basis in allowed.items() if event or basis is Basis.CONSENT))
-    )
+    found = told.union(name for name, basis in allowed.items() if event or basis is Basis.CONSENT)
+    if policy.origins(field):  # a computation serves no purpose that what it came from does not serve
+        found = {name for name in found if may_derive(policy, state, name, field, at)}
+    return tuple(sorted(found))
 
 
 def _may_stand(policy: Policy, state: State, purpose: Purpose, *, event: bool) -> bool:

@@ -57,7 +57,7 @@ class Repeated(NamedTuple):
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
 
 
-class _Elsewhere(Exception):
+class Elsewhere(Exception):
     """The visitor of *stream* has become the customer of *into*, who answers."""
 
     def __init__(self, stream: bytes, into: bytes) -> None:
@@ -65,7 +65,7 @@ class _Elsewhere(Exception):
         self.stream, self.into = stream, into
 
 
-class _Stale(Exception):
+class Stale(Exception):
     """A remembered way led to a stream that is not a living customer's."""
 
 
@@ -186,19 +186,19 @@ def on_customer(
 
     def living(book: Book) -> T:
         if remembered and (not book.state.known or book.state.erased is not None):
-            raise _Stale
+            raise Stale
         if book.state.joined:
-            raise _Elsewhere(book.stream, book.state.into)
+            raise Elsewhere(book.stream, book.state.into)
         check_whose(setting, book, ref)
         return function(book)
 
     if stream is not None:
         try:
             return (yield from act(stream, living))
-        except _Stale:
+        except Stale:
             setting.forget_ref(token_of(setting, REF, ref))
             return (yield from on_customer(setting, ref, function, absent))
-        except _Elsewhere as moved_on:
+        except Elsewhere as moved_on:
             yield from lead(setting, ref, moved_on.stream, moved_on.into)
             return (yield from on_customer(setting, ref, function, absent))
     if absent is None:

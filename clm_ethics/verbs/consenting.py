@@ -22,6 +22,7 @@ from ..model.events import (
 from ..model.fold import fold
 from ..policy import Request, decide
 from ..policy.decide import too_young
+from ..policy.derived import under_consent
 from ..policy.policy import FIRM
 from ..policy.values import Basis
 from ..policy.words import reason
@@ -291,11 +292,19 @@ def _effect(setting: Setting, book: Book, purpose: Purpose) -> Effect:
 
 
 def drop_derived(setting: Setting, book: Book, purpose: Purpose) -> None:
-    """What was derived under a purpose goes with it (the values, not that they existed)."""
+    """What was derived under a purpose goes with it (the values, not that they existed).
+
+    So does what was derived for something else from data that was given under consent to it.
+    """
     gone = []
-    for name, field in setting.policy.fields.items():
-        runs = book.state.fields.get(name, ())
-        if field.derived_from and runs and all(run.purpose == purpose.name for run in runs):
+    policy, state = setting.policy, book.state
+    for name, field in policy.fields.items():
+        runs = state.fields.get(name, ())
+        if not field.derived_from or not runs:
+            continue
+        if all(run.purpose == purpose.name for run in runs) or under_consent(
+            policy, state, name, purpose.name
+        ):
             book.drop_values(name)
             gone.append(Removed(field=name, why="withdrawn"))
     if gone:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import KeysMissing, StorageUnavailable, UsageError
 from ..flows import DATA, KEYS, effects, streams
-from ..storage.contract import Head, Write
+from ..storage.contract import COPYING, Head, Write
 from ..vault.tenant import TenantKeys
 
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ def open_setting(setting: Setting) -> Flow[None]:
         KeysMissing: the storage holds data, and its keys are not here.
         KeysRefused: the keys cannot be trusted.
         SealBroken: the keys here are not this storage's.
+        StorageUnavailable: it is a copy that has not been finished.
     """
     name = streams.tenant_stream(setting.tenant)
-    head = yield from effects.load_one(name, KEYS)
-    marker = (yield from effects.load_one(name, DATA)) if setting.split else None
+    head = yield from _whole(name, KEYS)
+    marker = (yield from _whole(name, DATA)) if setting.split else None
     if head is None:
         if marker is not None:
             raise KeysMissing(
@@ -48,6 +49,19 @@ def open_setting(setting: Setting) -> Flow[None]:
     if setting.split:
         yield from _check_together(setting, name, head, marker)
     yield from _store_policy(setting)
+
+
+def _whole(name: bytes, where: int) -> Flow[Head | None]:
+    """Return the head of *name*; raise if the storage is a copy that has not been finished."""
+    head, copying = yield from effects.load((name, COPYING), where)
+    if copying is not None:
+        raise StorageUnavailable(
+            "is a copy that has not been finished",
+            written=False,
+            place="open",
+            remedy="run `storage copy` again, with the same source",
+        )
+    return head
 
 
 def _create(setting: Setting, name: bytes) -> Flow[Head]:

@@ -75,14 +75,15 @@ DOCUMENT: dict[str, Any] = {
 def policy(**changes: Any) -> Policy:
     """Return the shop's policy, with keys changed: ``controller__audience="general"``."""
     document = deepcopy(DOCUMENT)
-    for name, each in document["purposes"].items():
-        each["title"] = {locale: f"{name} ({locale})" for locale in document["controller"]["locales"]}
     for path, value in changes.items():
         *way, last = path.split("__")
         table = document
         for step in way:
             table = table[step]
         table[last] = value
+    for name, each in document["purposes"].items():
+        locales = document["controller"]["locales"]
+        each.setdefault("title", {locale: f"{name} ({locale})" for locale in locales})
     return Policy.of(document)
 
 

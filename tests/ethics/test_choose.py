@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clm_ethics.errors import UnknownName, UsageError
-from clm_ethics.ethics import AIM_RULES, RULES, Level, Offer, Rule, choose, pick
+from clm_ethics.ethics import AIM_RULES, RULES, Deadline, Level, Offer, Rule, Scarcity, choose, pick
 from clm_ethics.model import (
     Enrolled,
     Granted,
@@ -75,7 +75,9 @@ def test_actors_are_heeded():
 
 def test_the_permission_names_only_what_is_used():
     """The decision behind a choice covers the address and the fields of its level, and no more."""
-    answer = try_one(someone(), offer=Offer("x", purpose="news", segment={"tastes"}, uses={"points"}))
+    answer = try_one(
+        someone(), offer=Offer("x", purpose="news", segment={"tastes"}, segment_size=20, uses={"points"})
+    )
 
     assert answer.decision is not None
     assert Level.SEGMENT is answer.level
@@ -163,7 +165,7 @@ def test_the_best_that_passes_is_chosen():
 # --- the ladder ----------------------------------------------------------------------------------
 
 
-LADDER = Offer("x", purpose="news", uses={"tastes", "points"}, segment={"visits"})
+LADDER = Offer("x", purpose="news", uses={"tastes", "points"}, segment={"visits"}, segment_size=20)
 
 
 def test_each_step_of_the_ladder():
@@ -199,7 +201,7 @@ def test_an_offer_that_asks_for_nothing_is_contextual():
 @pytest.mark.parametrize("way", ["uses", "segment"])
 def test_special_categories_need_an_explicit_yes(field, way):
     """Nobody is picked, alone or in a group, by a special category without an explicit yes."""
-    offer = Offer("x", purpose="news", **{way: {field}})
+    offer = Offer("x", purpose="news", segment_size=20, **{way: {field}})
     plain, explicit = try_one(someone(), offer=offer), try_one(someone(grants=[field]), offer=offer)
 
     assert Level.CONTEXTUAL is plain.level
@@ -392,7 +394,13 @@ def test_both_sides_of_coming_of_age():
 @pytest.mark.parametrize("pressure", ["deadline", "scarcity", "streak"])
 def test_pressure_is_true_and_spares_minors(born, true, found, pressure):
     """Pressure that the host does not call true is refused, and any pressure on a minor."""
-    offer = Offer("x", purpose="news", pressure=pressure, pressure_true=true)
+    until = NOON + YEAR
+    proof = {
+        "deadline": {"deadline": Deadline(until=until, valid_until=until)},
+        "scarcity": {"scarcity": Scarcity(claimed=3, stock=3, counted=NOON)},
+        "streak": {},
+    }[pressure]
+    offer = Offer("x", purpose="news", pressure=pressure, pressure_true=true, **(proof if true else {}))
 
     assert found == codes(try_one(someone(born=born), offer=offer))
 
@@ -471,8 +479,21 @@ def test_why_am_i_seeing_this():
         "You see spring on email because of this purpose: deals (en) (deals).",
         "You agreed to this on 2026-05-04.",
         "It was chosen for you, from what we know of you: tastes (only as count).",
+        "That looks at how you behave: it is profiling.",
         STOP,
     ]
+
+
+def test_it_is_safe_to_put_into_a_page():
+    """As HTML it says the same in paragraphs and lists, and nothing in it is markup of somebody else's."""
+    offer = Offer("<b>tea</b> & more", purpose="news", uses={"points"})
+    told = try_one(someone(), offer=offer)
+    page = told.explain(html=True)
+
+    assert page.startswith("<p>You see &lt;b&gt;tea&lt;/b&gt; &amp; more on email")
+    assert "<ul><li>points: the source that holds it was not given (source.absent) [policy]</li></ul>" in page
+    assert page.count("<p>") == page.count("</p>") == 5
+    assert "<b>" not in page
 
 
 def test_why_not_more():

@@ -65,4 +65,4 @@ def test_what_it_wants_on_each_level():
 )
 def test_a_missing_statement_is_a_statement(stated, said):
     """What a host does not say is written down as its "none"."""
-    assert said == Offer("x", purpose="p", **stated).stated
+    assert said | {"other": "none"} == Offer("x", purpose="p", **stated).stated

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from clm_ethics.ethics import Offer, pick, timing
-from clm_ethics.ethics.defaults import CONTACT_BUDGET, DEFAULTS, HOUSE_QUIET, WIN_BACK
+from clm_ethics.ethics.defaults import CONTACT_BUDGET, DEFAULTS, FATIGUE_SPAN, HOUSE_QUIET, URGENCY, WIN_BACK
 from clm_ethics.ethics.facts import Facts
 from clm_ethics.model import Cancelled, Chosen, Contact, Duration, Sent, fold
 from clm_ethics.policy.values import Cap, Channel, Quiet
@@ -122,14 +122,28 @@ def test_push_counts_without_an_address():
 
 def test_win_back_is_gentle():
     """In a stage that silence leads to there are three contacts in thirty days, elsewhere more."""
-    ages = [index * 8 * 24.0 for index in range(WIN_BACK.max)]
-    at = NOON + timedelta(hours=ages[-1]) + DAY
+    ages = [index * 8 * 24.0 for index in range(3)]
+    at = NOON + timedelta(hours=ages[-1]) + 8 * DAY
     person = contacted(*ages, channel="sms")
 
     assert try_one(person, at=at, stage="customer")
     assert ["contact.win_back"] == codes(try_one(person, at=at, stage="drifting"))
     assert try_one(contacted(*ages[1:], channel="sms"), at=at, stage="drifting")
     assert try_one(person, at=at, stage="drifting", channel="web")
+
+
+@pytest.mark.parametrize("cap", WIN_BACK)
+def test_both_sides_of_every_limit_of_winning_back(cap):
+    """In each window the last attempt that fits is made, and the next waits until the first is past it."""
+    gap = timedelta(seconds=cap.per.seconds) / cap.max - TICK
+    ages = [(gap * index).total_seconds() / 3600 for index in range(cap.max)]
+    full = timing._full((cap,), contacted(*ages).contacts, NOON + gap * cap.max, "contact.win_back")
+    there = timing._full(
+        (cap,), contacted(*ages).contacts, NOON + gap * cap.max + 4 * TICK, "contact.win_back"
+    )
+
+    assert full is not None
+    assert there is None
 
 
 @given(
@@ -190,7 +204,7 @@ def test_what_is_forgotten_never_mattered(now, hours, per):
     start = datetime(2027, 1, 28, tzinfo=UTC)
     at = start + timedelta(hours=now)
     since = timing.forgotten_before(shop, at)
-    for span in (per, *(cap.per for cap in CONTACT_BUDGET), WIN_BACK.per):
+    for span in (per, *(cap.per for cap in (*CONTACT_BUDGET, *WIN_BACK, URGENCY)), FATIGUE_SPAN):
         for each in hours:
             contact = since - timedelta(hours=each) - TICK
             assert span.after(contact) <= at
@@ -411,8 +425,8 @@ def test_the_table_is_the_code():
     says = {each.name: each.says for each in DEFAULTS}
     for cap in CONTACT_BUDGET:
         assert f"{cap.max}" in says["contact budget"]
-    assert "3 contacts in 30 days" in says["win-back"]
-    assert (3, 30 * 86400) == (WIN_BACK.max, WIN_BACK.per.seconds)
+    assert "1 contact in 7 days, 3 contacts in 30 days, 4 in 90 days" in says["win-back"]
+    assert [(1, 7), (3, 30), (4, 90)] == [(cap.max, cap.per.seconds // 86400) for cap in WIN_BACK]
     assert "from 20:00 to 09:00" in says["quiet hours"]
     assert (20 * 60, 9 * 60) == (HOUSE_QUIET.start, HOUSE_QUIET.end)
     assert all(each.sources for each in DEFAULTS)
@@ -423,3 +437,53 @@ def test_a_contact_is_what_the_model_says():
     late = Contact(index=9, at=NOON, channel="email", sent=True)
 
     assert timing._full((SHORTEST,), [late, late], NOON, "contact.budget") is not None
+
+
+@pytest.mark.parametrize("minute", range(0, 60, 7))
+def test_an_hour_that_comes_twice_is_quiet_twice(minute):
+    """When clocks go back in Berlin, both hours between two and three are quiet."""
+    first = datetime(2026, 10, 25, 0, minute, tzinfo=UTC)
+    hour = Quiet(start=2 * 60, end=3 * 60)
+
+    for at in (first, first + timedelta(hours=1)):
+        wait = waits("Europe/Berlin", "DE", at, quiet=hour)
+        assert wait is not None
+        assert datetime(2026, 10, 25, 2, tzinfo=UTC) == wait.until
+    assert waits("Europe/Berlin", "DE", first + timedelta(hours=2), quiet=hour) is None
+    assert waits("Europe/Berlin", "DE", first - timedelta(hours=1), quiet=hour) is None
+
+
+@pytest.mark.parametrize("minute", range(0, 60, 7))
+def test_an_hour_that_does_not_come_is_never_quiet(minute):
+    """When clocks go forward there is no time between two and three; before and after it is not quiet."""
+    hour = Quiet(start=2 * 60, end=3 * 60)
+    before = datetime(2026, 3, 29, 0, minute, tzinfo=UTC)
+
+    assert waits("Europe/Berlin", "DE", before, quiet=hour) is None
+    assert waits("Europe/Berlin", "DE", before + timedelta(hours=1), quiet=hour) is None
+
+
+def test_a_night_that_ends_in_the_hour_that_does_not_come():
+    """Hours until half past two end at three, the first minute that there is after them."""
+    wait = waits(
+        "Europe/Berlin",
+        "DE",
+        datetime(2026, 3, 29, 0, 30, tzinfo=UTC),
+        quiet=Quiet(start=60, end=150),
+    )
+
+    assert wait is not None
+    assert datetime(2026, 3, 29, 1, tzinfo=UTC) == wait.until
+
+
+def test_once_consented_is_never_consent():
+    """Who withdrew, or whose yes has expired, is not won back: the stage changes nothing about it."""
+    from clm_ethics.model import Granted, Objected, Withdrawn
+
+    past = someone(stage="drifting")
+    yes = Granted(at=NOON, purpose="news", clause=SHOP.clauses["news"], shown="n", until=NOON + DAY)
+
+    assert try_one(past)
+    assert ["consent.withdrawn"] == codes(try_one(fold([Withdrawn(at=NOON, purpose="news")], past)))
+    assert ["consent.expired"] == codes(try_one(fold([yes], past), at=NOON + DAY))
+    assert not try_one(fold([Objected(at=NOON, purpose="news", marketing=True)], past))

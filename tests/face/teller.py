@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clm_ethics import FileKeys, Policy, Steward
+from clm_ethics import FileKeys, Offer, Policy, Steward
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,15 @@ def compete(folder: str, who: str, times: str) -> None:
             ana.refuse("newsletter", by=who, key=f"{who}/{n}")
 
 
+def choose(folder: str, who: str, times: str) -> None:
+    """Choose the same newsletter for one customer, again and again; say how often there was room."""
+    with opened(folder) as shop:
+        ana = shop.customer("c-1001")
+        offers = [Offer("spring", purpose="newsletter")]
+        made = [ana.choose(offers, channel="email", by=who) for _ in range(int(times))]
+        say("made", sum(map(bool, made)))
+
+
 def erase(folder: str, count: str, split: str) -> None:
     """Erase customer after customer, and say when each is begun and done."""
     with opened(folder, split=split == "split") as shop:
@@ -70,4 +79,4 @@ def bring(folder: str, count: str) -> None:
 
 
 if __name__ == "__main__":
-    {"compete": compete, "erase": erase, "bring": bring}[sys.argv[1]](*sys.argv[2:])
+    {"choose": choose, "compete": compete, "erase": erase, "bring": bring}[sys.argv[1]](*sys.argv[2:])

@@ -184,12 +184,12 @@ def test_a_yes_to_another_clause_is_no_yes():
 
 def test_a_rule_that_errs_withholds(monkeypatch):
     """A broken rule does not step aside, and its error shows no value."""
-    from clm_ethics.ethics import rules
+    from clm_ethics.ethics import state_rules
 
     def broken(facts: Any) -> None:
         raise ZeroDivisionError(EMAIL)
 
-    monkeypatch.setattr(rules.timing, "caps", broken)
+    monkeypatch.setattr(state_rules.timing, "caps", broken)
     with steward() as shop:
         choice = subscribed(shop).choose(MAIL, channel="email", by="c")
         assert not choice

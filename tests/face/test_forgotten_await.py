@@ -7,6 +7,7 @@ import gc
 import inspect
 import warnings
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -57,6 +58,7 @@ VERBS: dict[str, Any] = {
     "notice": lambda s, c: s.notice("account"),
     "seal": lambda s, c: s.seal(),
     "sweep": lambda s, c: s.sweep(),
+    "due_consents": lambda s, c: s.due_consents(datetime(2027, 1, 1, tzinfo=UTC)),
     "prove": lambda s, c: s.prove(None),
     "after_restore": lambda s, c: s.after_restore(by="t"),
     "verify": lambda s, c: s.ledger.verify(),

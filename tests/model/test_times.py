@@ -83,6 +83,12 @@ def test_what_is_no_duration_is_refused(text):
         Duration.parse(text)
 
 
+@given(DURATIONS)
+def test_a_duration_is_written_as_it_is_read(duration):
+    """Its text is ISO 8601, and reads back equal."""
+    assert duration == Duration.parse(str(duration))
+
+
 def test_a_duration_has_an_end():
     """Two hundred years are the most; a text longer than any duration is not even read."""
     assert Duration(months=2400) == Duration.parse("P196Y48M") == Duration.parse("P200Y")

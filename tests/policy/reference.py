@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clm_ethics.model import Status
 from clm_ethics.policy import Basis
-from clm_ethics.regimes import Posture, consent_age, known_region
+from clm_ethics.regimes import Facts, Posture, consent_age, known_region
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +155,9 @@ def _holds(case: Case, claim: Basis, rulings: list[Ruling]) -> bool:
         return False
     if not all(_accepted(case, claim, ruling) for ruling in rulings):
         return False
-    if claim not in UNSTOPPABLE and _stopped(case, claim):
+    # Art. 21(2)-(3), Cal. Civ. Code 1798.120: advertising and sale end with a no, whatever they claim.
+    advertises = {"direct_marketing", "targeted_ads", "sale_sharing"} & set(purpose.processing)
+    if (claim not in UNSTOPPABLE or advertises) and _stopped(case, claim):
         return False
     said = state.consents.get(purpose.name)
     # Art. 18(2): but for storage, only with consent, and that given in the restricted time.
@@ -187,8 +189,8 @@ def _stopped(case: Case, claim: Basis) -> bool:
     noes = _objections(case)
     if noes and max(noes) > _agreed(case, claim):
         return True
-    for pack, _ in _regimes(case):
-        signal = pack.signal
+    for pack, where in _regimes(case):
+        signal = pack.signal if pack.binds(at.date(), territory=where, facts=_facts(case)) else None
         binds = signal is not None and signal.binds(at.date()) and signal.name in state.signals
         if binds and any(row in purpose.processing for row in signal.rows):  # type: ignore[union-attr]
             return True
@@ -352,15 +354,31 @@ def _judges(case: Case) -> dict[tuple[Basis, ...], list[Ruling]] | None:
 
 
 def _ruling(case: Case, pack: Pack, where: str, row: str) -> Ruling | None:
-    age = _age(case, case.at)
-    assumed = {"adults": 18, "general": 16, "children": 12}[case.policy.controller.audience]
-    return pack.cell_at(
-        row,
-        case.at.date(),
-        territory=where,
+    return pack.cell_at(row, case.at.date(), territory=where, facts=_facts(case))
+
+
+def _facts(case: Case) -> Facts:
+    """What the regimes are told; an unknown age is that of the audience, a child's if it is for children."""
+    age, controller = _age(case, case.at), case.policy.controller
+    assumed = {"adults": 18, "general": 16, "children": 12}[controller.audience]
+    return Facts(
         age=assumed if age is None else age,
+        age_known=not (age is None and controller.audience != "children"),
         device=case.purpose.device,
         special=any(_special(case.policy, name) for name in case.purpose.fields),
+        special_somewhere=any(_special(case.policy, name) for name in case.policy.fields),
+        precise_location=any(_precise(case.policy, name) for name in case.purpose.fields),
+        kind=case.state.about.get("kind", ""),
+        controller=controller.facts,
+    )
+
+
+def _precise(policy: Policy, name: str) -> bool:
+    field = policy.fields.get(name)
+    if field is None:
+        return False
+    return field.category == "user.location.precise" or any(
+        _precise(policy, each) for each in field.derived_from
     )
 
 
@@ -390,6 +408,9 @@ def _field(case: Case, name: str, sets: list[set[Basis]]) -> str | tuple[str, tu
     explicit = name in purpose.explicit and yes is not None and name in yes.explicit
     if _special(case.policy, name) and not (obliged or explicit):
         return "field.special"
+    needed = all(holding & {Basis.CONTRACT, Basis.LEGAL_OBLIGATION} for holding in sets)
+    if _special(case.policy, name) and not needed and _forbidden(case):
+        return "law.prohibited"
     if case.request.collect:
         return "", ()
     precision = purpose.coarse.get(name, "")
@@ -406,6 +427,12 @@ def _field(case: Case, name: str, sets: list[set[Basis]]) -> str | tuple[str, tu
     if not kept:
         return "field.expired" if len(fit) == len(runs) else "field.other_purpose"
     return precision, tuple(run.index for run in kept)
+
+
+def _forbidden(case: Case) -> bool:
+    """Some law forbids special categories even with explicit consent (Md. Com. Law 14-4707(a)(1))."""
+    found = [_ruling(case, pack, where, "sensitive") for pack, where in _regimes(case)]
+    return any(each is not None and not each.admits("explicit_consent") for each in found)
 
 
 def _standing_yes(case: Case) -> Consent | None:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from clm_ethics.model import fold
+from clm_ethics.model import SignalReceived, fold
 from clm_ethics.policy import Policy, Verdict
 from clm_ethics.regimes import Claim, Pack, Posture
-from tests.policy.people import NOON, SHOP, ask, put, shop, someone, yes
+from tests.policy.people import NOON, SHOP, ask, put, refused, shop, someone, yes
 
 
 def codes(answer):
@@ -121,14 +121,73 @@ def test_an_unknown_region_is_not_the_whole_world():
 
 def test_a_market_without_a_law_is_a_gap_for_the_unknown():
     """Where the customer may live in a place on which no regime speaks, nobody can say yes."""
-    policy = shop(controller__established=["US-CA"], controller__markets=["DE", "JP"])
-    priced = {"purposes__advice__processing": ["personalised_price"]}
-    policy = shop(controller__established=["US-CA"], controller__markets=["DE", "JP"], **priced)
+    incentive = {"purposes__advice__processing": ["financial_incentive"]}
+    policy = shop(controller__established=["GB"], controller__markets=["US-CA", "JP"], **incentive)
     state = yes("advice", shop=policy)
 
-    assert ask(someone(state, region="DE"), "advice", shop=policy)
+    assert ask(someone(state, region="US-CA"), "advice", shop=policy)
     assert Verdict.GAP is ask(someone(state, region="JP"), "advice", shop=policy).verdict
     assert Verdict.GAP is ask(someone(state, region=""), "advice", shop=policy).verdict
+
+
+@pytest.mark.parametrize("region", ["US-OH", "US-WA", "US-PR", "US"])
+@pytest.mark.parametrize("processing", ["essential", "personalization", "analytics", "storage"])
+def test_a_state_without_an_act_is_no_gap(region: str, processing: str) -> None:
+    """Where no state has an act federal law governs: what is told truthfully goes ahead (FTC Act s. 5)."""
+    policy = shop(controller__established=[region], purposes__account__processing=[processing])
+    answer = ask(someone(region=region), "account", shop=policy)
+
+    assert answer
+    assert "contract.live" in answer.codes
+
+
+def test_the_house_adds_a_way_out_where_federal_law_is_silent() -> None:
+    """Sale and advertising go ahead on an opt-out basis, and a no ends them, in every state."""
+    policy = shop(controller__established=["US-OH"], purposes__ads__basis="opt_out")
+
+    assert ask(someone(region="US-OH"), "ads", shop=policy)
+    assert ["consent.refused"] == codes(ask(someone(refused("ads"), region="US-OH"), "ads", shop=policy))
+
+
+@pytest.mark.parametrize(
+    ("facts", "binds"),
+    [
+        ({}, True),
+        ({"revenue_usd": 26_625_000}, True),  # the other limits are not stated
+        ({"revenue_usd": 26_625_000, "residents": {"US-CA": 99_999}, "sale_share": 49}, False),
+        ({"revenue_usd": 26_625_001, "residents": {"US-CA": 99_999}, "sale_share": 49}, True),
+        ({"revenue_usd": 26_625_000, "residents": {"US-CA": 100_000}, "sale_share": 49}, True),
+        ({"revenue_usd": 26_625_000, "residents": {"US-CA": 99_999}, "sale_share": 50}, True),
+        ({"nonprofit": True}, False),
+        ({"public_body": True}, False),
+    ],
+)
+def test_the_ccpa_binds_unless_the_controller_says_why_not(facts, binds) -> None:
+    """A business has one of three limits (1798.140(d)); who does not state its facts is one."""
+    policy = shop(**AMERICAN, controller__facts=facts)
+    teenager = someone(region="US-CA", born="2011-01-01")
+    signalled = someone(SignalReceived(at=NOON, signal="gpc"), region="US-CA")
+
+    assert binds is not bool(ask(teenager, "ads", shop=policy))
+    assert binds is not bool(ask(signalled, "ads", shop=policy))
+
+
+def test_a_signal_names_the_law_that_binds_it() -> None:
+    """The refusal cites the pack whose signal it is."""
+    (why,) = ask(
+        someone(SignalReceived(at=NOON, signal="gpc"), region="US-CA"), "ads", shop=shop(**AMERICAN)
+    ).reasons
+
+    assert ("signal", "us-ca") == (why.code, why.pack)
+    assert "1798.135(e)" in why.cite
+
+
+def test_a_protective_reading_is_a_house_rule() -> None:
+    """Where the law itself asks for less, the verdict says that the house asks for more."""
+    policy = shop(purposes__figures__processing=["personalization"], purposes__figures__compatible_with=[])
+    (why,) = ask(someone(), "figures", shop=policy).reasons
+
+    assert ("law.consent_required", "house rule", "eu-gdpr") == (why.code, why.kind.value, why.pack)
 
 
 def test_without_markets_the_establishment_counts():

@@ -390,3 +390,21 @@ def test_a_mute_that_was_over_is_none():
     over = Put(at=NOON, muted={"direct_marketing": NOON - DAY})
 
     assert ask(someone(yes("newsletter"), over), "newsletter", "email")
+
+
+# --- advertising: no claim shields it from a no ---------------------------------------------------
+
+
+@pytest.mark.parametrize("event", [GPC, refused("order"), withdrawn("order")])
+def test_a_sale_of_data_under_a_contract_ends_with_a_no(event):
+    """A contract shields no sale from an opt-out or a signal (Cal. Civ. Code 1798.120, 1798.135(e))."""
+    policy = shop(
+        controller__established=["US-CA"],
+        controller__markets=["US-CA"],
+        purposes__order__processing=["sale_sharing"],
+        purposes__order__shared_with=["a broker"],
+    )
+    opened = Put(at=NOON, purpose="order", opened={"order": b"1"})
+
+    assert ask(someone(opened, region="US-CA"), "order", shop=policy)
+    assert not ask(someone(opened, event, region="US-CA"), "order", shop=policy)

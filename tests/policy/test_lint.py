@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from clm_ethics.policy.document import read_file, read_mapping
-from clm_ethics.policy.lint import Finding, lint
+from clm_ethics.policy.lint import lint
+
+if TYPE_CHECKING:
+    from clm_ethics.policy.finding import Finding
 
 CLEAN: dict[str, Any] = {
     "format": 1,
@@ -112,6 +115,49 @@ def test_a_clean_policy_has_no_findings() -> None:
             "the purpose has none",
         ),
         (("channels", "web"), {}, "channels.web", "no purpose uses it"),
+        (
+            ("fields", "pregnancy_week"),
+            {"type": "integer", "category": "user.behavior"},
+            "fields.pregnancy_week.category",
+            "sounds like a special category",
+        ),
+        (
+            ("events", "left"),
+            {"mutes": {"analytics": "P1D"}},
+            "events.left.mutes.analytics",
+            "nothing is muted",
+        ),
+        (
+            ("purposes", "advice", "processing"),
+            ["personalization", "sale_sharing"],
+            "purposes.advice.shared_with",
+            "names nobody",
+        ),
+        (("purposes", "news", "basis"), "consent", "purposes.account.sale", "no purpose claims soft opt-in"),
+        (
+            ("purposes", "report", "processing"),
+            ["sale_sharing"],
+            "purposes.report.basis",
+            "no legal_obligation asks for sale_sharing",
+        ),
+        (
+            ("purposes", "account", "processing"),
+            ["essential", "analytics"],
+            "purposes.account.basis",
+            "seldom needs analytics",
+        ),
+        (
+            ("purposes", "news", "keep"),
+            {"for": "P4Y", "from": "withdrawal"},
+            "purposes.news.keep",
+            "longer than is usual",
+        ),
+        (
+            ("purposes", "account", "keep"),
+            {"for": "P11Y", "from": "contract_end"},
+            "purposes.account.keep",
+            "longer than is usual",
+        ),
         (("channels", "email"), {}, "channels.email", "without an address"),
     ],
 )
@@ -129,7 +175,7 @@ def test_each_oddity_is_found_at_its_key(path: tuple[str, ...], value: Any, plac
 def test_a_field_that_is_only_derived_from() -> None:
     """Data that serves only to compute other data is named as such."""
     document = deepcopy(CLEAN)
-    document["events"]["seen"] = {"mutes": {"analytics": "P1D"}}
+    document["events"]["seen"] = {"mutes": {"essential": "P1D"}}
     document["purposes"]["account"]["fields"] = ["email"]
 
     (only,) = lint(read_mapping(document))
@@ -152,6 +198,29 @@ def test_findings_about_the_example_shop() -> None:
     findings = lint(read_file(Path(__file__).with_name("shop.toml")))
 
     assert ["purposes.newsletter.basis", "channels.web"] == [each.place for each in findings]
+
+
+def test_a_title_that_nobody_translated() -> None:
+    """The same words in two languages are probably one language."""
+    document = deepcopy(CLEAN)
+    document["controller"]["locales"] = ["en", "de"]
+    for purpose in document["purposes"].values():
+        purpose["title"]["de"] = purpose["title"]["en"] + "!"
+    document["purposes"]["news"]["title"]["de"] = "Write to you"
+
+    (only,) = lint(read_mapping(document))
+
+    assert "purposes.news.title.de" == only.place
+
+
+def test_a_compatible_purpose_without_a_common_field() -> None:
+    """Where two purposes list no field in common, compatibility has nothing to work on."""
+    document = deepcopy(CLEAN)
+    document["purposes"]["report"] |= {"compatible_with": ["account"], "assessment": "A 1"}
+
+    (only,) = lint(read_mapping(document))
+
+    assert "purposes.report.compatible_with" == only.place
 
 
 def journey(*moves: dict, **stages: list[str]) -> tuple:

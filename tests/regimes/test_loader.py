@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from clm_ethics.errors import PolicyError
-from clm_ethics.regimes import Posture, parse_packs
+from clm_ethics.regimes import Facts, Posture, parse_packs
 
 PACK = """
 format = "clm_ethics/pack/1"
@@ -48,6 +48,31 @@ territory = ["FR"]
 from = 2021-01-01
 cite = "Art. 3"
 prov = "knowledge/low"
+
+[[scope]]
+test = "state_act"
+residents = 100
+cite = "Art. 9"
+prov = "knowledge/high"
+
+[[silent]]
+rows = ["essential", "storage", "personalization", "personalised_price", "email_marketing", "sms_marketing"]
+why = "nothing said"
+
+[[silent]]
+rows = ["push_marketing", "inbox_marketing", "postal_marketing", "web_marketing", "targeted_ads"]
+why = "nothing said"
+
+[[silent]]
+rows = ["sale_sharing", "sensitive", "automated_decision", "children", "financial_incentive"]
+why = "another act answers"
+
+[[watch]]
+instrument = "a bill"
+territory = "DE"
+status = "proposal"
+effect = "none yet"
+prov = "read:S1/low"
 
 [signal]
 name = "gpc"
@@ -93,9 +118,7 @@ def test_a_whole_pack_loads() -> None:
     """The document that the other tests damage is itself in order."""
     packs = parse_packs({"xx.toml": PACK, "tt.toml": AGES})
     assert ["xx"] == list(packs)
-    ruling = packs["xx"].cell_at(
-        "analytics", date(2020, 1, 1), territory="DE", age=None, device=False, special=False
-    )
+    ruling = packs["xx"].cell_at("analytics", date(2020, 1, 1), territory="DE", facts=Facts())
     assert ruling is not None
     assert (Posture.OPT_IN, "Art. 1") == (ruling.posture, ruling.cite)
 
@@ -173,8 +196,8 @@ DAMAGES = [
     ("from = 2021-01-01", "from = 2021-01-01\nage_max = 15", "cells.phone_marketing.unless: no rule answers"),
     (
         "to = 2020-12-31",
-        'to = 2020-12-31\ncondition = "sunshine"',
-        "rules[0].condition: unknown value `sunshine`",
+        'to = 2020-12-31\nwhen = ["sunshine"]',
+        "rules[0].when: unknown value `sunshine`",
     ),
     (
         "to = 2020-12-31",
@@ -187,7 +210,20 @@ DAMAGES = [
         "to = 2020-12-31\nage_min = 9\nage_max = 8",
         "rules[0].age_max: this is below age_min",
     ),
-    ("to = 2020-12-31", "to = 2020-12-31\nwhen = 1", "xx.toml: rules[0].when: unknown key"),
+    ("to = 2020-12-31", "to = 2020-12-31\nif = 1", "xx.toml: rules[0].if: unknown key"),
+    ("to = 2020-12-31", "to = 2020-12-31\nwhen = 1", "xx.toml: rules[0].when: this must be an array"),
+    ("from = 2021-01-01", 'from = 2021-01-01\nwhen = ["device"]', "unless: no rule answers for `FR`"),
+    ('"storage", ', "", "xx.toml: cells: `storage` is missing"),
+    ('"storage", ', '"storage", "analytics", ', "xx.toml: silent: `analytics` stands twice"),
+    ('"sensitive", ', '"sensitive", "storage", ', "xx.toml: silent: `storage` stands twice"),
+    ('why = "nothing said"', "", "xx.toml: silent[0].why: this key is missing"),
+    ('"state_act"', '"state_act_"', "xx.toml: scope[0].test: unknown value `state_act_`"),
+    ("residents = 100", "residents = -1", "xx.toml: scope[0].residents: this must be a whole number"),
+    ("residents = 100", "sale_share = 101", "xx.toml: scope[0].sale_share: this must be a whole number"),
+    ('status = "proposal"', 'posture = "opt_in"', "xx.toml: watch[0].posture: unknown key"),
+    ('status = "proposal"', "", "xx.toml: watch[0].status: this key is missing"),
+    ("read:S1/low", "read:S9/low", "xx.toml: watch[0].prov: no source `S9`"),
+    ('cite = "Art. 1"', 'cite = "A"\nreview = "x"', "cells.analytics.review: unknown value `x`"),
     ('territory = ["FR"]\nto', 'territory = ["IT"]\nto', "rules[0].territory: `IT` is outside"),
     (
         'rows = ["phone_marketing"]\nposture = "opt_out"',

@@ -9,11 +9,12 @@ import pytest
 from clm_ethics.storage.memory import AsyncMemoryStorage, MemoryStorage
 from clm_ethics.storage.threaded import Threaded
 from clm_ethics.testing import HostileStorage, StorageConformance
-from tests.storage.blocking import Blocking, ClosableBlocking, Loop
+from clm_ethics.testing.apart import apart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
+    from clm_ethics.storage import AsyncStorage
     from clm_ethics.testing import Connect
 
 
@@ -42,32 +43,25 @@ class TestThreadedSqlite(StorageConformance):
     examples = 5
 
     @pytest.fixture
-    def connect(self, opened: Connect) -> Iterator[Connect]:
+    def connect(self, opened: Connect) -> Callable[[], AsyncStorage]:
         """Return what opens the file once more, behind its own worker."""
-        loop = Loop()
-        storages: list[ClosableBlocking] = []
-
-        def connect() -> ClosableBlocking:
-            storages.append(ClosableBlocking(Threaded(opened), loop))
-            return storages[-1]
-
-        yield connect
-        for storage in storages:
-            storage.close()
-        loop.close()
+        return lambda: Threaded(opened)
 
 
 class TestAsyncMemoryStorage(StorageConformance):
-    """The memory of an event loop keeps the contract."""
+    """The memory of an event loop, opened by a coroutine, keeps the contract."""
 
     examples = 5
 
     @pytest.fixture
-    def connect(self) -> Iterator[Connect]:
+    def connect(self) -> Callable[[], object]:
         """Return the one memory, however often it is asked for."""
-        loop, storage = Loop(), AsyncMemoryStorage()
-        yield lambda: Blocking(storage, loop)
-        loop.close()
+        storage = AsyncMemoryStorage()
+
+        async def connect() -> AsyncStorage:
+            return storage
+
+        return connect
 
 
 class TestCalmHostileStorage(StorageConformance):
@@ -80,3 +74,15 @@ class TestCalmHostileStorage(StorageConformance):
         """Return a hostile face of the same memory each time."""
         inner = MemoryStorage()
         return lambda: HostileStorage(inner)
+
+
+class TestApart(StorageConformance):
+    """A part of a storage in which others have names of their own is a storage like another."""
+
+    examples = 5
+
+    @pytest.fixture
+    def connect(self) -> Connect:
+        """Return one part of a memory; the other part has a stream with every mark of the tests."""
+        inner = MemoryStorage()
+        return lambda: apart(inner, b"\xfe prefix")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clm_ethics.storage.postgresql import AsyncPostgresStorage, PostgresStorage
-from clm_ethics.testing import StorageConformance
-from tests.storage.blocking import ClosableBlocking, Loop
+from clm_ethics.testing import StorageConformance, StorageProcessConformance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from clm_ethics.storage import AsyncStorage
     from clm_ethics.testing import Connect
     from tests.storage.postgresql_server import Server
 
@@ -42,15 +42,17 @@ class TestAsyncPostgresStorage(StorageConformance):
     examples = 3
 
     @pytest.fixture
-    def connect(self, emptied: Server) -> Iterator[Connect]:
-        """Return what opens the database once more, on the same loop."""
-        loop, opened = Loop(), list[ClosableBlocking]()
+    def connect(self, emptied: Server) -> Callable[[], AsyncStorage]:
+        """Return what opens the database once more; the suite closes it on the same loop."""
+        return lambda: AsyncPostgresStorage(emptied.address(), max_size=4)
 
-        def connect() -> ClosableBlocking:
-            opened.append(ClosableBlocking(AsyncPostgresStorage(emptied.address(), max_size=4), loop))
-            return opened[-1]
 
-        yield connect
-        for storage in opened:
-            storage.close()
-        loop.close()
+class TestPostgresProcesses(StorageProcessConformance):
+    """Several processes, and processes that are killed, on one server."""
+
+    kills = 5
+
+    @pytest.fixture
+    def url(self, emptied: Server) -> str:
+        """Return the server's address, with empty tables."""
+        return emptied.address()

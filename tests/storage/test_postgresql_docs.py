@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -10,15 +11,16 @@ import psycopg
 import pytest
 
 from clm_ethics.errors import StorageUnavailable
-from clm_ethics.storage.contract import Write
-from clm_ethics.storage.postgresql import PostgresStorage
+from clm_ethics.storage.contract import Scrubbable, Write
+from clm_ethics.storage.postgresql import AsyncPostgresStorage, PostgresStorage
 from clm_ethics.storage.postgresql import create as create_tables
 from clm_ethics.testing.conformance_tools import create, entries, entry, head, kept, living, load, make, story
 from tests.test_docs import ROOT, desk
 from tests.test_docs import test_every_example_runs_and_prints_what_it_says as run_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from tests.storage.postgresql_server import Server
 
@@ -44,10 +46,11 @@ def app(documented: Server) -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("desk")
-def test_the_page(documented: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every example of the page runs, as the roles that it names."""
+@pytest.mark.parametrize("page", [PAGE, PAGE.with_name("joined.md")], ids=lambda page: page.name)
+def test_the_pages(documented: Server, monkeypatch: pytest.MonkeyPatch, page: Path) -> None:
+    """Every example of the pages runs, as the roles that they name."""
     monkeypatch.setenv("PGHOST", str(documented.folder))
-    run_page(PAGE)
+    run_page(page)
 
 
 def test_the_grants_of_the_page_are_those_that_are_given(documented: Server) -> None:
@@ -127,6 +130,45 @@ def test_the_owner_is_stopped_by_the_triggers(documented: Server, app: str, stat
     refused = pytest.raises(psycopg.errors.RestrictViolation, match=r"clm_ethics: .* is refused")
     with psycopg.connect(owner, autocommit=True) as connection, refused:
         connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize(
+    ("grant", "said", "vacuumed"),
+    [("", "not done: this role may not vacuum", 0), ("GRANT MAINTAIN ON {} TO crm_app", "was given free", 3)],
+)
+def test_scrubbing(documented: Server, app: str, grant: str, said: str, vacuumed: int) -> None:
+    """Old row versions are removed by a role that may, in both colours; another one says that it may not."""
+    owner = documented.address("crm_owner", database="crm")
+    tables = "clm_ethics.head, clm_ethics.entry, clm_ethics.mark"
+    with psycopg.connect(owner, autocommit=True) as connection:
+        if grant:
+            connection.execute(grant.format(tables).encode())
+        with closing(PostgresStorage(app)) as storage:
+            assert isinstance(storage, Scrubbable)
+            create(storage, b"k", head(1))
+            make(storage, Write(b"k", 1, None))
+            report = storage.scrub()
+        counted = (
+            "SELECT count(*) FROM pg_stat_all_tables WHERE schemaname = 'clm_ethics' AND vacuum_count > 0"
+        )
+        assert (vacuumed,) == connection.execute(counted.encode()).fetchone()
+    assert said in report[0]
+    assert "not reached" in report[1]
+
+    async def main() -> Sequence[str]:
+        async with AsyncPostgresStorage(app) as storage:
+            return await storage.scrub()
+
+    assert list(report) == list(asyncio.run(main()))
+
+
+def test_scrubbing_that_has_to_wait(documented: Server) -> None:
+    """A table that somebody has locked is reported as not vacuumed: an erasure does not fail for it."""
+    owner = documented.address("crm_owner", database="crm")
+    with closing(PostgresStorage(owner, timeout=0.2)) as storage, psycopg.connect(owner) as other:
+        other.execute("LOCK TABLE clm_ethics.head")
+        report = storage.scrub()
+    assert report[0].startswith("not done: the tables were not vacuumed: the database is locked")
 
 
 def test_the_application_cannot_create_the_tables(documented: Server) -> None:

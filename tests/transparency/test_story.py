@@ -179,7 +179,15 @@ TOLD = [
         f"The offer spring was chosen for {NEWS} on sms.",
     ),
     (e.Sent(at=AT, choice=4), "What entry 4 chose was sent."),
+    (
+        e.Sent(at=AT, choice=4, against="consent.withdrawn"),
+        "What entry 4 chose was sent, though by then it was not allowed (consent.withdrawn).",
+    ),
     (e.Cancelled(at=AT, choice=4), "What entry 4 chose was not sent."),
+    (
+        e.Asked(at=AT, purpose="news", surface="banner"),
+        f"The customer was asked to agree to {NEWS} on banner.",
+    ),
     (e.Swept(at=AT), "What had come due was written down."),
     (
         e.Swept(at=AT, removed=(e.Removed(field="email", items=2), e.Removed(field="x"))),
