@@ -12,7 +12,7 @@ from ..model.times import LONGEST
 from ..regimes import load_packs
 from ..regimes.regions import COUNTRIES
 from .reading import MOST_TEXT, NAME
-from .sections import LONGEST_LIST, MOST_CONTACTS
+from .sections import LONGEST_LIST, MOST_CONTACTS, MOST_PEOPLE
 from .values import Basis
 from .vocabulary import AUDIENCES, CATEGORIES, NORMALISERS, PROCESSING, ROWS, STARTS, TYPES
 
@@ -85,6 +85,30 @@ _BASES = one_or_many(one_of(Basis))
 AUDIT = {
     "keep": Key("How long the record of reads, choices and refused questions is kept.", SPAN),
 }
+_COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": MOST_PEOPLE}
+_YES: Schema = {"type": "boolean"}
+_PEOPLE: Schema = {
+    "type": "object",
+    "patternProperties": {f"^{REGION}$": _COUNT},
+    "additionalProperties": False,
+}
+FACTS = {
+    "revenue_usd": Key("Gross revenue of the last calendar year, in US dollars.", _COUNT),
+    "turnover_eur": Key("Turnover of the last year, in euros.", _COUNT),
+    "employees": Key("Persons employed.", _COUNT),
+    "residents": Key("Per region, of how many residents data is handled in a year.", _PEOPLE),
+    "sale_share": Key(
+        "Percentage of the revenue that comes from selling personal data, rounded up.",
+        {"type": "integer", "minimum": 0, "maximum": 100},
+    ),
+    "sells": Key("You sell personal data, or are rewarded for it.", _YES),
+    "small_business": Key("You are one by the standards of the US Small Business Administration.", _YES),
+    "nonprofit": Key("You are a non-profit organisation.", _YES),
+    "charity": Key("You are a charity (PECR reg. 22(3A)).", _YES),
+    "public_body": Key("You are a public authority or body.", _YES),
+    "food_retailer": Key("You sell food on 15,000 square feet or more, or deliver it.", _YES),
+    "platform": Key("You are an online platform (Art. 3(i) DSA).", _YES),
+}
 CONTROLLER = {
     "name": Key("Who is responsible (Art. 4(7) GDPR); stands in every notice.", TEXT, needed=True),
     "contact": Key("Where customers reach the controller (Art. 13(1)(a) GDPR).", TEXT, needed=True),
@@ -99,6 +123,7 @@ CONTROLLER = {
         "The languages in which customers are told (BCP 47).",
         many({"type": "string", "pattern": f"^{LOCALE}$"}, least=1),
     ),
+    "facts": Key("What decides whether a law binds you; what is not stated counts as bound.", table(FACTS)),
 }
 FIELD = {
     "type": Key("What a value is.", one_of(TYPES), needed=True),
@@ -159,6 +184,7 @@ PURPOSE = {
     "channels": Key("The channels that it uses; the channel picks the law of direct marketing.", many(TEXT)),
     "consent_expires": Key("How long a yes lasts.", SPAN),
     "sale": Key("An address collected under it comes from a sale.", {"type": "boolean"}),
+    "support": Key("An address collected under it is given in support of a charity.", {"type": "boolean"}),
     "device": Key("It stores on the customer's device, or reads from it.", {"type": "boolean"}),
     "confidential": Key("A law forbids to tell the customer of its reads.", table(CONFIDENTIAL)),
     "actors": Key("Who may read, choose and find under it.", many(TEXT)),
@@ -225,6 +251,7 @@ TOP = {
 TABLES = (
     TOP,
     AUDIT,
+    FACTS,
     CONTROLLER,
     FIELD,
     EVENT,

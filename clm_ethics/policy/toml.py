@@ -60,6 +60,7 @@ def _within(value: Any, known: Iterable[str]) -> Any:
 _INSIDE = {
     "keep": keys.KEEP,
     "confidential": keys.CONFIDENTIAL,
+    "facts": keys.FACTS,
     "moves": keys.MOVE,
     "caps": keys.CAP,
     "quiet": keys.QUIET,
