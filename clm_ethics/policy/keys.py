@@ -100,10 +100,12 @@ FACTS = {
         "You are one by the standards of the US Small Business Administration.", _YES_OR_NO
     ),
     "nonprofit": Key("You are a non-profit organisation.", _YES_OR_NO),
-    "charity": Key("You are a charity.", _YES_OR_NO),
+    "charity": Key("You are a charity (PECR reg. 22(3A)).", _YES_OR_NO),
     "public_body": Key("You are a public authority or body.", _YES_OR_NO),
     "food_retailer": Key("You sell food on 15,000 square feet or more, or deliver it.", _YES_OR_NO),
-    "platform": Key("You are an online platform: you show the public what users give you.", _YES_OR_NO),
+    "platform": Key(
+        "You are an online platform (Art. 3(i) DSA): you show the public what users give you.", _YES_OR_NO
+    ),
     "residents": Key("Per region, of how many residents data is handled in a year.", by_name(_COUNT, REGION)),
 }
 CONTROLLER = {
@@ -183,6 +185,7 @@ PURPOSE = {
     "channels": Key("The channels that it uses; the channel picks the law of direct marketing.", many(TEXT)),
     "consent_expires": Key("How long a yes lasts.", SPAN),
     "sale": Key("An address collected under it comes from a sale.", {"type": "boolean"}),
+    "support": Key("An address collected under it is given in support of a charity.", {"type": "boolean"}),
     "device": Key("It stores on the customer's device, or reads from it.", {"type": "boolean"}),
     "confidential": Key("A law forbids to tell the customer of its reads.", table(CONFIDENTIAL)),
     "actors": Key("Who may read, choose and find under it.", many(TEXT)),

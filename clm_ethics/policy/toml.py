@@ -61,6 +61,7 @@ _INSIDE = {
     "facts": keys.FACTS,
     "keep": keys.KEEP,
     "confidential": keys.CONFIDENTIAL,
+    "facts": keys.FACTS,
     "moves": keys.MOVE,
     "when": keys.WHEN,
     "caps": keys.CAP,
