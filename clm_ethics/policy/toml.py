@@ -58,7 +58,6 @@ def _within(value: Any, known: Iterable[str]) -> Any:
 
 
 _INSIDE = {
-    "facts": keys.FACTS,
     "keep": keys.KEEP,
     "confidential": keys.CONFIDENTIAL,
     "facts": keys.FACTS,
