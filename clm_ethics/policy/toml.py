@@ -63,6 +63,8 @@ _INSIDE = {
     "facts": keys.FACTS,
     "moves": keys.MOVE,
     "when": keys.WHEN,
+    "decay": keys.DECAY,
+    "steps": keys.STEP,
     "caps": keys.CAP,
     "quiet": keys.QUIET,
 }
