@@ -224,7 +224,12 @@ class Walk:
         self._seen.update(fresh)
         books, unopened = yield from opened(self._setting, fresh)
         self.unopened += unopened
-        return [book for book in books if book.state.known and book.state.erased is None]
+        return [book for book in books if _is_customer(book.state)]
+
+
+def _is_customer(state: State) -> bool:
+    """Say whether it is a living customer, and no visitor whom nobody knows, or who has become one."""
+    return state.known and state.erased is None and not state.anonymous and not state.joined
 
 
 def opened(setting: Setting, wanted: Sequence[bytes]) -> Flow[tuple[list[Book], int]]:
