@@ -164,21 +164,51 @@ PURPOSE = {
     "actors": Key("Who may read, choose and find under it.", many(TEXT)),
     "shared_with": Key("Who else gets the data; stands in the notice.", many(TEXT)),
 }
+THRESHOLD = {
+    "field": Key("The number that is looked at when it is put.", TEXT, needed=True),
+    "least": Key("It is so much or more.", {"type": "number"}),
+    "most": Key("It is so much or less.", {"type": "number"}),
+}
+_THRESHOLD = table(THRESHOLD) | {"oneOf": [{"required": ["least"]}, {"required": ["most"]}]}
+DECAY_STEP = {
+    "after": Key("After how long without a sign.", SPAN, needed=True),
+    "announce": Key("How long before it is announced.", SPAN, needed=True),
+    "shrink": Key(
+        "Per field how many of its newest items stay.",
+        {
+            "type": "object",
+            "additionalProperties": {"type": "integer", "minimum": 0, "maximum": LONGEST_LIST},
+        },
+    ),
+    "seal": Key("Everything but what a law or a contract needs is sealed away.", {"const": True}),
+    "forget": Key("The customer is erased.", {"const": True}),
+    "closes": Key("Open contracts that do not keep the customer from it.", many(TEXT)),
+}
+_DECAY_STEP = table(DECAY_STEP) | {
+    "oneOf": [{"required": ["shrink"]}, {"required": ["seal"]}, {"required": ["forget"]}],
+    "dependentRequired": {"closes": ["forget"]},
+}
+DECAY = {
+    "without": Key("The events that show that a customer is there.", many(TEXT), needed=True),
+    "steps": Key("What happens, in the order of time.", {"type": "array", "items": _DECAY_STEP}, needed=True),
+}
 MOVE = {
     "from": Key("The stages that it leaves.", one_or_many(NAMED), needed=True),
     "to": Key("The stage that it leads to.", NAMED, needed=True),
     "on": Key("The event that brings it.", TEXT),
     "after": Key("The time that brings it.", SPAN),
     "without": Key("The event whose absence counts.", TEXT),
+    "when": Key("The value that brings it.", _THRESHOLD),
 }
 _MOVE = table(MOVE) | {
-    "oneOf": [{"required": ["on"]}, {"required": ["after"]}],
+    "oneOf": [{"required": ["on"]}, {"required": ["after"]}, {"required": ["when"]}],
     "dependentRequired": {"without": ["after"]},
 }
 LIFECYCLE = {
     "start": Key("The stage in which a customer begins.", NAMED),
     "purpose": Key("The purpose that timed moves serve.", TEXT),
     "moves": Key("How stages follow each other.", {"type": "array", "items": _MOVE}),
+    "decay": Key("What becomes of the data of who stays away.", table(DECAY)),
 }
 CAP = {
     "max": Key(
@@ -231,7 +261,10 @@ TABLES = (
     KEEP,
     CONFIDENTIAL,
     PURPOSE,
+    THRESHOLD,
     MOVE,
+    DECAY_STEP,
+    DECAY,
     LIFECYCLE,
     CAP,
     QUIET,

@@ -61,6 +61,9 @@ _INSIDE = {
     "keep": keys.KEEP,
     "confidential": keys.CONFIDENTIAL,
     "moves": keys.MOVE,
+    "when": keys.THRESHOLD,
+    "decay": keys.DECAY,
+    "steps": keys.DECAY_STEP,
     "caps": keys.CAP,
     "quiet": keys.QUIET,
 }
