@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from . import appending, decision, importing, reading, sharing, verifying
+from . import appending, decision, importing, reading, sharing, storing, verifying
 from .measure import TINY, Row, Size, facts
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Row]]] = {
     "reading": reading.run,
     "appending": appending.run,
     "sharing": sharing.run,
+    "storing": storing.run,
     "verifying": verifying.run,
     "importing": importing.run,
 }
@@ -30,7 +31,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--full", action="store_true", help="verify a stream of a million entries too")
+    parser.add_argument(
+        "--full", action="store_true", help="verify a million entries, and store a million customers, too"
+    )
     parser.add_argument("--tiny", action="store_true", help="only see whether everything runs")
     given = parser.parse_args(words)
     unknown = set(given.names) - set(BENCHMARKS)

@@ -33,6 +33,7 @@ class Size:
         commits: durable operations per turn.
         customers: customers in a file.
         entries: entries of a ledger that is verified.
+        streams: customers in the storages that are compared, from few to many.
         starts: processes started for one import.
         full: also what takes minutes.
     """
@@ -42,11 +43,12 @@ class Size:
     commits: int = 20
     customers: int = 400
     entries: int = 50_000
+    streams: tuple[int, ...] = (10_000, 100_000)
     starts: int = 15
     full: bool = False
 
 
-TINY = Size(rounds=3, loops=8, commits=2, customers=6, entries=300, starts=3)
+TINY = Size(rounds=3, loops=8, commits=2, customers=6, entries=300, streams=(100, 110), starts=3)
 """Enough to see that everything runs."""
 
 

@@ -55,10 +55,10 @@ NAMES = ("account", "news", "tips", "ads", "books")
 """The purposes; what they do is drawn."""
 STAGES = ("fresh", "active", "quiet", "gone")
 REGIONS = ("DE", "AT", "FR", "DK", "GB", "US-CA", "DE-BY", "US-NY", "JP", "CH", "US-MD", "US-CT", "US-OR")
-ESTABLISHED = (["DE"], ["GB"], ["US-CA"], ["DE", "GB"], ["AT", "US-CA"], ["US-OH"])
+ESTABLISHED = (["DE"], ["GB"], ["US-CA"], ["DE", "GB"], ["AT", "US-CA"], ["US-OH"], ["AR"])
 STATED: tuple[dict[str, Any], ...] = (
     {},
-    {"nonprofit": True, "platform": False},
+    {"nonprofit": True, "platform": False, "charity": True},
     {"platform": True, "employees": 50, "food_retailer": False},
     {"residents": {"US-MD": 1, "US-CT": 1, "US-CA": 1}, "revenue_usd": 0, "sale_share": 0, "sells": False},
 )
@@ -157,6 +157,7 @@ def _purpose(draw: st.DrawFn, name: str) -> dict[str, Any]:
     if rarely(draw):
         found["actors"] = ["web"]
     found["sale"] = draw(st.booleans())
+    found["support"] = rarely(draw)
     found["device"] = rarely(draw)
     return found
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from . import explain, lifecycle, policy, storage, tour, verify
+from . import ethics, explain, lifecycle, policy, storage, tour, verify
 from .output import guarded
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "tour": tour,
     "explain": explain,
+    "ethics": ethics,
     "verify": verify,
     "policy": policy,
     "lifecycle": lifecycle,

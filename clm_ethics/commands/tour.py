@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from .ethics import lines as findings
 from .output import NO, YES, Progress, columns, say, show
 from .where import FILE
 from .words import positive
@@ -111,6 +112,7 @@ def _document(outcome: Outcome, report: Path) -> dict[str, object]:
         "begins": outcome.begins,
         "ends": outcome.ends,
         "report": str(report),
+        "findings": [each._asdict() for each in outcome.findings],
         **msgspec.to_builtins(outcome.journal),
     }
 
@@ -135,6 +137,9 @@ def _lines(outcome: Outcome, ledger: Path, report: Path) -> list[str]:
         "",
         "why offers were withheld",
         *columns([(name, f"{count:,}") for name, count in largest(journal.figures.withheld)]),
+        "",
+        "what the ethics check finds in the policy and the campaigns",
+        *(f"  {line}" for line in findings(outcome.findings)),
         "",
         f"ledger   {state}. {proof(outcome.checked)}",
         *(f"         {fault}" for fault in outcome.faults),

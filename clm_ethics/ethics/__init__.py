@@ -13,9 +13,11 @@ from .findings import Finding
 from .offers import Level, Offer
 from .prompts import Prompt, judge_prompt
 from .release import Made, still
+from .review import review
 from .reviews import Served, parity, proxies
 from .rule import Kind, Rule, rule
 from .rules import AIM_RULES, RULES
+from .segments import Segment, segments
 from .statements import Change, Deadline, Experiment, Incentive, Pressure, Price, Scarcity, Statement
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "Prompt",
     "Rule",
     "Scarcity",
+    "Segment",
     "Served",
     "Statement",
     "judge_prompt",
@@ -49,6 +52,8 @@ __all__ = [
     "parity",
     "pick",
     "proxies",
+    "review",
     "rule",
+    "segments",
     "still",
 ]

@@ -49,6 +49,7 @@ class Pick:
         profiling: what was used tells how the customer behaves: it is profiling (Art. 4(4) GDPR).
         counts: it is a contact that counts against caps and budget.
         since: contacts before it (UTC) matter to no limit any more.
+        brief: per channel whose contacts matter for a shorter time, the same.
         try_again: nothing was chosen, and from then on (UTC) no limit of time stands in the way.
         title: the purpose in the words that the customer was told.
         agreed: when the customer agreed to the purpose, if that is what it rests on (UTC).
@@ -65,6 +66,7 @@ class Pick:
     profiling: bool = False
     counts: bool = False
     since: datetime
+    brief: Mapping[str, datetime] = attrs.field(factory=dict)
     try_again: datetime | None = None
     title: str = ""
     agreed: datetime | None = None
@@ -101,12 +103,18 @@ class _Case(NamedTuple):
     sources: frozenset[str]
     actor: str | None
     rules: tuple[Rule, ...]
+    decided: dict[tuple[str, tuple[str, ...]], Decision]
+    """Many offers ask for the same: each question is decided once."""
 
     def permission(self, offer: Offer, fields: Iterable[str]) -> Decision:
         """Decide whether the customer may be contacted for *offer*, with *fields* and the address."""
         asked = tuple(sorted({*fields, self.channel.address} - {""}))
-        request = Request(offer.purpose, fields=asked, channel=self.channel.name, actor=self.actor)
-        return decide(self.policy, self.state, request, self.at)
+        found = self.decided.get((offer.purpose, asked))
+        if found is None:
+            request = Request(offer.purpose, fields=asked, channel=self.channel.name, actor=self.actor)
+            found = decide(self.policy, self.state, request, self.at)
+            self.decided[offer.purpose, asked] = found
+        return found
 
 
 class _Aim(NamedTuple):
@@ -151,12 +159,13 @@ def pick(
         UsageError: two offers of one name, something that is no offer, or a time without a zone.
     """
     asked = policy.channel(channel)
-    case = _Case(policy, state, asked, aware(at, "pick"), stage, frozenset(sources), actor, tuple(rules))
+    case = _Case(policy, state, asked, aware(at, "pick"), stage, frozenset(sources), actor, tuple(rules), {})
     ranked = sorted(_checked(policy, offers), key=_rank)
     judged = {offer: _judge(case, offer) for offer in ranked}
     withheld = MappingProxyType({offer.name: each.against for offer, each in judged.items() if each.against})
     chosen = next((offer for offer, each in judged.items() if not each.against), None)
-    since = timing.forgotten_before(policy, case.at if state.at is None else max(case.at, state.at))
+    now = case.at if state.at is None else max(case.at, state.at)
+    since = timing.forgotten_before(policy, now, timing.wanted(state))
     if chosen is None:
         again = _try_again(judged)
         return Pick(channel=channel, withheld=withheld, since=since, try_again=again)
@@ -173,6 +182,7 @@ def pick(
         profiling=_profiles(policy, aim.uses),
         counts=_counts(case.channel, chosen, policy.purpose(chosen.purpose)),
         since=since,
+        brief=timing.forgotten_sooner(policy, now),
         title=_title(policy, chosen),
         agreed=_agreed(state, decision),
         contact=policy.controller.contact,

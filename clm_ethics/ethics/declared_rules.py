@@ -20,13 +20,9 @@ def channel(offer: Offer, facts: Facts) -> Reason | None:
 
 
 def pressure(offer: Offer, _: Facts) -> Reason | None:
-    """What hurries people is true: a streak by the host's word, the rest by what it rests on (E05, E06)."""
+    """What hurries people is true; of a streak the host says so (E07)."""
     if offer.pressure_true is False:
-        return reason("offer.pressure_untrue", offer.pressure)
-    if offer.pressure == Pressure.DEADLINE and offer.deadline is None:
-        return reason("offer.pressure_untrue", "no deadline=Deadline(...)")
-    if offer.pressure == Pressure.SCARCITY and offer.scarcity is None:
-        return reason("offer.pressure_untrue", "no scarcity=Scarcity(...)")
+        return reason("offer.pressure_untrue", ", ".join(sorted(offer.presses)))
     if offer.pressure == Pressure.STREAK and offer.pressure_true is not True:
         return reason("offer.pressure_untrue", offer.pressure)
     return None
@@ -36,7 +32,8 @@ def deadline(offer: Offer, facts: Facts) -> Reason | None:
     """A deadline is when the offer ends, for everybody, and it is kept (E06)."""
     said = offer.deadline
     if said is None:
-        return None
+        unproven = offer.pressure == Pressure.DEADLINE and offer.pressure_true is not False
+        return reason("offer.pressure_untrue", "no deadline=Deadline(...)") if unproven else None
     if said.until != said.valid_until:
         return reason("offer.deadline_false", "the offer ends at another time")
     if said.resets:
@@ -54,7 +51,8 @@ def scarcity(offer: Offer, facts: Facts) -> Reason | None:
     """A scarcity is the stock, counted just now (E05)."""
     said = offer.scarcity
     if said is None:
-        return None
+        unproven = offer.pressure == Pressure.SCARCITY and offer.pressure_true is not False
+        return reason("offer.pressure_untrue", "no scarcity=Scarcity(...)") if unproven else None
     if said.claimed != said.stock:
         return reason("offer.scarcity_false", "the stock is another")
     if facts.at - said.counted > STOCK_AGE:

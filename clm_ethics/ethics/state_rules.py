@@ -52,8 +52,9 @@ def _why(wait: timing.Wait | None) -> Reason | None:
 def hopping(_: Offer, facts: Facts) -> Reason | None:
     """Art. 21(3) GDPR, and more: who objects to direct marketing does not get it by another way."""
     purpose = facts.purpose
-    if not purpose.marketing and ABOUT_MARKETING.isdisjoint(purpose.processing):
-        return None
+    related = purpose.marketing or not ABOUT_MARKETING.isdisjoint(purpose.processing)
+    if not related and (facts.service or not timing.reaches(facts.channel)):
+        return None  # what reaches out and is no service is marketing by another name
     consent = facts.state.consents.get(purpose.name)
     agreed = consent.index if consent is not None and consent.status is Status.GRANTED else 0
     for name, objection in facts.state.objections.items():
@@ -73,6 +74,20 @@ def peace(_: Offer, facts: Facts) -> Reason | None:
     if facts.service or until is None or until <= facts.at or not timing.reaches(facts.channel):
         return None
     return reason("contact.peace")
+
+
+def topics(offer: Offer, facts: Facts) -> Reason | None:
+    """Whoever has said what they care about hears of nothing else (E13), but for services."""
+    stated = facts.state.preferences
+    if facts.service or stated is None or stated.topics is None:
+        return None
+    unwanted = sorted(offer.topics.difference(stated.topics))
+    return reason("contact.topic", ", ".join(unwanted)) if unwanted else None
+
+
+def preferred(_: Offer, facts: Facts) -> Reason | None:
+    """How often the customer wants to be addressed."""
+    return _why(timing.preferred(facts))
 
 
 def risky(offer: Offer, facts: Facts) -> Reason | None:

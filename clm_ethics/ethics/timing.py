@@ -34,7 +34,7 @@ from .words import reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..model.state import Contact
+    from ..model.state import Contact, State
     from ..policy.policy import Policy
     from ..policy.values import Channel, Quiet
     from .facts import Facts
@@ -63,12 +63,29 @@ def reaches(channel: Channel) -> bool:
     return bool(channel.address) or channel.row in REACHING
 
 
-def forgotten_before(policy: Policy, at: datetime) -> datetime:
-    """Return the instant (UTC) before which no contact matters to any limit, at *at* or later."""
+def forgotten_before(policy: Policy, at: datetime, own: Cap | None = None) -> datetime:
+    """Return the instant (UTC) before which no contact matters to any limit, at *at* or later.
+
+    *own* is the customer's own limit, if there is one.
+    """
     caps = [cap for channel in policy.channels.values() for cap in channel.caps]
     spans = [cap.per for cap in (*caps, *CONTACT_BUDGET, *WIN_BACK, URGENCY)]
-    longest = max(span.longest for span in (*spans, FATIGUE_SPAN))
+    spans += [FATIGUE_SPAN, *([] if own is None else [own.per])]
+    longest = max(span.longest for span in spans)
     return Duration(seconds=longest).before(at)
+
+
+def forgotten_sooner(policy: Policy, at: datetime) -> dict[str, datetime]:
+    """Return, per channel that does not reach out, the instant (UTC) before which its contacts do not matter.
+
+    Its own caps look at them, and the limit of pressure at those that pressed; no other limit does.
+    """
+    spans = {
+        name: max(cap.per.longest for cap in channel.caps)
+        for name, channel in policy.channels.items()
+        if channel.caps and not reaches(channel)
+    }
+    return {name: Duration(seconds=longest).before(at) for name, longest in spans.items()}
 
 
 def caps(facts: Facts) -> Wait | None:
@@ -91,6 +108,22 @@ def budget(facts: Facts) -> Wait | None:
         halved = [Cap(max(cap.max // 2, 1), cap.per) for cap in CONTACT_BUDGET]
         return _full(halved, _reached(facts), facts.at, "contact.fatigue")
     return _full(CONTACT_BUDGET, _reached(facts), facts.at, "contact.budget")
+
+
+def wanted(state: State) -> Cap | None:
+    """Return how often the customer wants to be addressed at most, if they have said so."""
+    stated = state.preferences
+    return None if stated is None or stated.most is None else Cap(stated.most, stated.per)
+
+
+def preferred(facts: Facts) -> Wait | None:
+    """The customer's own limit, over all channels that reach out; never of a service."""
+    cap = wanted(facts.state)
+    if cap is None or facts.service or not reaches(facts.channel):
+        return None
+    if not cap.max:
+        return Wait(reason("contact.preferred", "never"), None)
+    return _full((cap,), _reached(facts), facts.at, "contact.preferred")
 
 
 def _unanswered(facts: Facts) -> list[datetime]:
@@ -168,7 +201,7 @@ def quiet(facts: Facts) -> Wait | None:
     first = _quiet_in(windows, zones, facts.at)
     if first is None:
         return None
-    why = next(said for window, said in hours if _within(window, _minute(first, facts.at)))
+    why = next(said for window, said in hours if within(window, _minute(first, facts.at)))
     return Wait(why, _loud_again(windows, zones, facts.at))
 
 
@@ -223,7 +256,7 @@ def _minute(zone: ZoneInfo, at: datetime) -> int:
     return clock.hour * 60 + clock.minute
 
 
-def _within(window: Quiet, minute: int) -> bool:
+def within(window: Quiet, minute: int) -> bool:
     """Say whether *minute* of the day lies in the window; its end does not, and it may span midnight."""
     if window.start < window.end:
         return window.start <= minute < window.end
@@ -234,7 +267,7 @@ def _quiet_in(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime) -
     """Return the first zone in which it is quiet at *at*."""
     for zone in zones:
         minute = _minute(zone, at)
-        if any(_within(window, minute) for window in windows):
+        if any(within(window, minute) for window in windows):
             return zone
     return None
 
@@ -250,7 +283,7 @@ def _loud_again(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime)
         if zone is None:
             return when
         minute = _minute(zone, when)
-        left = min((each.end - minute) % _DAY for each in windows if _within(each, minute))
+        left = min((each.end - minute) % _DAY for each in windows if within(each, minute))
         end = when + max(left, 1) * _MINUTE
         # Where clocks change in between, the end comes earlier or later: then each minute is looked at.
         steady = end.astimezone(zone).utcoffset() == when.astimezone(zone).utcoffset()
@@ -263,7 +296,7 @@ def wait(facts: Facts, *, presses: bool = False) -> datetime | None:
 
     *presses*: the offer hurries people, so the limit of pressure counts too.
     """
-    limits = (caps, budget, win_back, quiet, urgency) if presses else (caps, budget, win_back, quiet)
+    limits = (caps, budget, preferred, win_back, quiet, *([urgency] if presses else []))
     for _ in range(_MOST_WAITS):
         waits = [found for found in (each(facts) for each in limits) if found]
         if not waits:

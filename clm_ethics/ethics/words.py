@@ -137,6 +137,8 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
         "DMA Code; ACM Code of Ethics 1.2",
         Kind.HOUSE,
     ),
+    "contact.topic": ("the customer does not want to hear of this", "DMA Code", Kind.HOUSE),
+    "contact.preferred": ("the customer wants to hear from us more rarely", "DMA Code", Kind.HOUSE),
     "contact.fatigue": (
         "the customer has not answered for a long time",
         "DMA Code (put your customer first); ACM Code of Ethics 1.2",
@@ -204,6 +206,7 @@ TIMED = frozenset(
         "contact.budget",
         "contact.win_back",
         "contact.fatigue",
+        "contact.preferred",
         "contact.pressure",
         "contact.quiet",
     }

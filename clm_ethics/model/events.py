@@ -272,6 +272,8 @@ class Refusal(Event, frozen=True, kw_only=True):
 class Chosen(Event, frozen=True, kw_only=True):
     """An offer was chosen and its contact reserved; contacts before *since* count no more.
 
+    *brief*: per channel whose contacts count for a shorter time, the same; those that pressed stay.
+
     *pressed*: the offer hurries people.
     """
 
@@ -283,6 +285,7 @@ class Chosen(Event, frozen=True, kw_only=True):
     stated: dict[str, str] = {}
     counts: bool = True
     since: datetime | None = None
+    brief: dict[str, datetime] = {}
     pressed: bool = False
 
 

@@ -277,14 +277,21 @@ def _(event: e.Refusal, state: State, index: int) -> dict[str, Any]:
 
 @_effects.register
 def _(event: e.Chosen, state: State, index: int) -> dict[str, Any]:
-    since = event.since
-    contacts = tuple(each for each in state.contacts if since is None or each.at >= since)
+    contacts = tuple(each for each in state.contacts if _counts_still(each, event))
     if event.counts:
         contacts += (Contact(index=index, at=event.at, channel=event.channel, pressed=event.pressed),)
     asked: dict[str, Any] = {} if state.audit_since is not None else {"audit_since": event.at}
     if state.owed is not None and event.counts:  # told at the latest with the first contact: Art. 14(3)(b)
         asked["owed"] = replace(state.owed, due=min(state.owed.due, event.at))
     return {"contacts": contacts, **asked}
+
+
+def _counts_still(contact: Contact, event: e.Chosen) -> bool:
+    """Say whether some limit may still look at an earlier *contact*."""
+    if event.since is not None and contact.at < event.since:
+        return False
+    own = None if contact.pressed else event.brief.get(contact.channel)
+    return own is None or contact.at >= own
 
 
 @_effects.register

@@ -290,7 +290,9 @@ def _claimed(case: Case, group: Group, basis: Basis) -> Claim:
 
 
 def _said(case: Case, basis: Basis) -> str:
-    """Return the claim that regimes judge: a guardian's consent is one of its own."""
+    """Return the claim that regimes judge: a guardian's consent, or a supporter's address, is its own."""
+    if basis is SOFT_OPT_IN and not _soft(case, support=False) and _soft(case):
+        return "charity_soft_opt_in"
     if basis is not CONSENT or case.consent is None or case.consent.given_by != "guardian":
         return basis
     return "guardian_consent"
@@ -426,21 +428,25 @@ def _ask_soft(case: Case, group: Group) -> tuple[bool, Reason]:
     return (True, reason("soft_opt_in.met")) if _soft(case) else (False, reason("soft_opt_in.unmet"))
 
 
-def _soft(case: Case) -> bool:
-    """Say whether each channel's address comes from a sale, with notice (ePrivacy Directive Art. 13(2))."""
+def _soft(case: Case, *, support: bool = True) -> bool:
+    """Say whether each channel's address comes from a sale, with notice (ePrivacy Directive Art. 13(2)).
+
+    *support* of a charity stands for a sale in the claim that regimes judge then (PECR reg. 22(3A)).
+    """
     channels = (case.request.channel,) if case.request.channel else case.purpose.channels
     addresses = {case.policy.channels[name].address for name in channels} - {""}
-    return bool(addresses) and all(_sold(case, address) for address in addresses)
+    return bool(addresses) and all(_sold(case, address, support=support) for address in addresses)
 
 
-def _sold(case: Case, address: str) -> bool:
+def _sold(case: Case, address: str, *, support: bool) -> bool:
+    since = case.plan.support_since
     runs = case.state.fields.get(address, ())
     purposes, name = case.policy.purposes, case.purpose.name
     return bool(runs) and all(
         name in run.announced
         and case.state.informed.get(name, run.index + 1) <= run.index  # by a notice, then or before
         and (seller := purposes.get(run.purpose)) is not None
-        and seller.sale
+        and (seller.sale or (support and seller.support and (since is None or run.first.date() >= since)))
         for run in runs
     )
 

@@ -12,7 +12,7 @@ from ..model.times import LONGEST
 from ..regimes import load_packs
 from ..regimes.regions import COUNTRIES
 from .reading import MOST_TEXT, NAME
-from .sections import LONGEST_LIST, MOST_CONTACTS
+from .sections import LONGEST_LIST, MOST_CONTACTS, MOST_PEOPLE
 from .values import Basis
 from .vocabulary import AUDIENCES, CATEGORIES, NORMALISERS, PROCESSING, ROWS, STARTS, TYPES
 
@@ -85,6 +85,29 @@ _BASES = one_or_many(one_of(Basis))
 AUDIT = {
     "keep": Key("How long the record of reads, choices and refused questions is kept.", SPAN),
 }
+_COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": MOST_PEOPLE}
+_YES_OR_NO: Schema = {"type": "boolean"}
+FACTS = {
+    "revenue_usd": Key("Gross revenue of the last calendar year, in US dollars.", _COUNT),
+    "turnover_eur": Key("Turnover of the last year, in euros.", _COUNT),
+    "employees": Key("Persons employed.", _COUNT),
+    "sale_share": Key(
+        "Percentage of the revenue that comes from selling personal data, rounded up.",
+        {"type": "integer", "minimum": 0, "maximum": 100},
+    ),
+    "sells": Key("You sell personal data, or are rewarded for it.", _YES_OR_NO),
+    "small_business": Key(
+        "You are one by the standards of the US Small Business Administration.", _YES_OR_NO
+    ),
+    "nonprofit": Key("You are a non-profit organisation.", _YES_OR_NO),
+    "charity": Key("You are a charity (PECR reg. 22(3A)).", _YES_OR_NO),
+    "public_body": Key("You are a public authority or body.", _YES_OR_NO),
+    "food_retailer": Key("You sell food on 15,000 square feet or more, or deliver it.", _YES_OR_NO),
+    "platform": Key(
+        "You are an online platform (Art. 3(i) DSA): you show the public what users give you.", _YES_OR_NO
+    ),
+    "residents": Key("Per region, of how many residents data is handled in a year.", by_name(_COUNT, REGION)),
+}
 CONTROLLER = {
     "name": Key("Who is responsible (Art. 4(7) GDPR); stands in every notice.", TEXT, needed=True),
     "contact": Key("Where customers reach the controller (Art. 13(1)(a) GDPR).", TEXT, needed=True),
@@ -98,6 +121,9 @@ CONTROLLER = {
     "locales": Key(
         "The languages in which customers are told (BCP 47).",
         many({"type": "string", "pattern": f"^{LOCALE}$"}, least=1),
+    ),
+    "facts": Key(
+        "What decides whether a law binds you; what is not stated counts as within the law.", table(FACTS)
     ),
 }
 FIELD = {
@@ -159,17 +185,18 @@ PURPOSE = {
     "channels": Key("The channels that it uses; the channel picks the law of direct marketing.", many(TEXT)),
     "consent_expires": Key("How long a yes lasts.", SPAN),
     "sale": Key("An address collected under it comes from a sale.", {"type": "boolean"}),
+    "support": Key("An address collected under it is given in support of a charity.", {"type": "boolean"}),
     "device": Key("It stores on the customer's device, or reads from it.", {"type": "boolean"}),
     "confidential": Key("A law forbids to tell the customer of its reads.", table(CONFIDENTIAL)),
     "actors": Key("Who may read, choose and find under it.", many(TEXT)),
     "shared_with": Key("Who else gets the data; stands in the notice.", many(TEXT)),
 }
-THRESHOLD = {
+WHEN = {
     "field": Key("The number that is looked at when it is put.", TEXT, needed=True),
     "least": Key("It is so much or more.", {"type": "number"}),
     "most": Key("It is so much or less.", {"type": "number"}),
 }
-_THRESHOLD = table(THRESHOLD) | {"oneOf": [{"required": ["least"]}, {"required": ["most"]}]}
+_WHEN = table(WHEN) | {"oneOf": [{"required": ["least"]}, {"required": ["most"]}]}
 DECAY_STEP = {
     "after": Key("After how long without a sign.", SPAN, needed=True),
     "announce": Key("How long before it is announced.", SPAN, needed=True),
@@ -198,10 +225,10 @@ MOVE = {
     "on": Key("The event that brings it.", TEXT),
     "after": Key("The time that brings it.", SPAN),
     "without": Key("The event whose absence counts.", TEXT),
-    "when": Key("The value that brings it.", _THRESHOLD),
+    "when": Key("The value that brings it.", _WHEN),
 }
 _MOVE = table(MOVE) | {
-    "oneOf": [{"required": ["on"]}, {"required": ["after"]}, {"required": ["when"]}],
+    "oneOf": [{"required": [key]} for key in ("on", "after", "when")],
     "dependentRequired": {"without": ["after"]},
 }
 LIFECYCLE = {
@@ -253,21 +280,7 @@ TOP = {
     ),
 }
 TABLES = (
-    TOP,
-    AUDIT,
-    CONTROLLER,
-    FIELD,
-    EVENT,
-    KEEP,
-    CONFIDENTIAL,
-    PURPOSE,
-    THRESHOLD,
-    MOVE,
-    DECAY_STEP,
-    DECAY,
-    LIFECYCLE,
-    CAP,
-    QUIET,
-    CHANNEL,
+    *(TOP, AUDIT, CONTROLLER, FACTS, FIELD, EVENT, KEEP, CONFIDENTIAL),
+    *(PURPOSE, WHEN, MOVE, DECAY_STEP, DECAY, LIFECYCLE, CAP, QUIET, CHANNEL),
 )
 """The kinds of table that a document has."""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from .decision import Reason
     from .policy import Group, Plan, Policy
     from .values import Purpose
 
@@ -39,9 +38,18 @@ class _Look(NamedTuple):
 
 def lint_law(policy: Policy, at: datetime) -> tuple[Finding, ...]:
     """Return the findings about *policy* under the law of *at* (aware, UTC), in the document's order."""
-    return tuple(
-        finding for purpose in policy.purposes.values() for finding in _about_purpose(policy, purpose, at)
-    )
+    found = list(_about_markets(policy, at))
+    for purpose in policy.purposes.values():
+        found += _about_purpose(policy, purpose, at)
+    return tuple(found)
+
+
+def _about_markets(policy: Policy, at: datetime) -> Iterator[Finding]:
+    """A market whose own law nobody has written down is judged by the establishment's alone."""
+    for place, region in enumerate(policy.controller.markets):
+        if not any(pack.in_force(at.date(), territory=region) for pack in policy.packs.values()):
+            text = f"no pack has the law of `{region}`, so only that of the establishment counts there"
+            yield Finding(f"controller.markets[{place}]", text, "add a pack for it, or ask a lawyer there")
 
 
 def _about_purpose(policy: Policy, purpose: Purpose, at: datetime) -> Iterator[Finding]:
@@ -83,17 +91,19 @@ def _about_gaps(purpose: Purpose, looks: list[_Look]) -> Iterator[Finding]:
 
 
 def _about_refusals(purpose: Purpose, looks: list[_Look]) -> Iterator[Finding]:
-    """Report once per channel and reason, with the regions where it is the reason."""
-    found: dict[tuple[int | None, Reason, str], list[str]] = {}
+    """Report once per channel and reason, with the regions where it is the reason and what they cite."""
+    found: dict[tuple[int | None, str, str], dict[str, str]] = {}
     for look in looks:
         for group in look.blocked[:1]:
             why = group.verdicts[group.bases[0]]
             if why is not None:
-                found.setdefault((look.channel, why, _remedy(look, why.pack)), []).append(look.region)
-    for (channel, why, remedy), regions in found.items():
-        same = [look.region for look in looks if look.channel == channel]
-        where = "anywhere in the markets" if regions == same else "in " + ", ".join(dict.fromkeys(regions))
-        reason = f"{why.text} [{why.cite}]"
+                found.setdefault((look.channel, why.text, _remedy(look, why.pack)), {})[look.region] = (
+                    why.cite
+                )
+    for (channel, why_not, remedy), cites in found.items():
+        same = {look.region for look in looks if look.channel == channel}
+        where = "anywhere in the markets" if cites.keys() == same else f"in {', '.join(cites)}"
+        reason = f"{why_not} [{'; '.join(dict.fromkeys(cites.values()))}]"
         text = f"it is never allowed {where}: {reason}"
         yield Finding(_place(purpose, channel, "basis"), text, remedy)
 

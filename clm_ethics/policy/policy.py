@@ -20,6 +20,7 @@ from ..regimes import Duty, Facts, Pack, Posture, Ruling, consent_age, covers, l
 from ..regimes import Kind as PackKind
 from .decision import FULL, Grant, Kind, Reason
 from .document import read_file, read_mapping, read_text
+from .reading import MOST_INTEGER
 from .values import Basis
 from .vocabulary import IDENTIFYING
 
@@ -43,8 +44,8 @@ class Group(NamedTuple):
 
     Attributes:
         bases: the claims, in the policy's order of preference.
-        verdicts: per claim (a basis, or ``guardian_consent``) the reason why these regimes do
-            not accept it, or ``None``.
+        verdicts: per claim (a basis, ``guardian_consent``, ``charity_soft_opt_in``) the reason why these
+            regimes do not accept it, or ``None``.
         speaks: the strictest ruling, which an allowed decision cites.
         explicit: processings for which a consent must be explicit, in the words of the policy.
     """
@@ -64,6 +65,7 @@ class Plan(NamedTuple):
         signals: the opt-out signals that end this processing here, each with the law that says so.
         change: when the law changes next (UTC).
         duties: what goes with a yes.
+        support_since: a supporter's address counts for soft opt-in only from this day on; ``None``: always.
         sensitive: why a law forbids special categories here even with consent; ``None``: none does.
         notes: what was assumed, or read protectively.
     """
@@ -74,6 +76,7 @@ class Plan(NamedTuple):
     change: datetime | None
     duties: tuple[str, ...]
     notes: tuple[Reason, ...]
+    support_since: date | None = None
     sensitive: Reason | None = None
 
 
@@ -136,7 +139,7 @@ class Policy:
     @property
     def document(self) -> dict[str, Any]:
         """The document: the objects from which :meth:`of` builds the same policy."""
-        found: dict[str, Any] = json.loads(self.declared.canonical)
+        found: dict[str, Any] = json.loads(self.declared.canonical, parse_int=_number)
         for section in ("fields", "events", "purposes", "channels"):  # the canonical form sorted the names
             if section in found:
                 found[section] = {name: found[section][name] for name in getattr(self, section)}
@@ -331,6 +334,14 @@ class Policy:
             change=next((change for change in changes if change > at), None),
             duties=tuple(dict.fromkeys(_DUTIES[duty] for ruling in rulings for duty in ruling.duties)),
             notes=self._notes(rulings, region, age),
+            support_since=max(
+                (
+                    soft.charity_since
+                    for pack, _ in places
+                    if (soft := pack.soft_opt_in) and soft.charity_since
+                ),
+                default=None,
+            ),
             sensitive=_forbidden(places, day, facts) if facts.special else None,
         )
 
@@ -399,6 +410,12 @@ def _ancestors(name: str, fields: Mapping[str, Field]) -> frozenset[str]:
     return frozenset(found)
 
 
+def _number(text: str) -> int | float:
+    """Read an integer of the canonical form, which writes large numbers without a fraction too."""
+    value = int(text)
+    return value if abs(value) <= MOST_INTEGER else float(text)
+
+
 def _together(purposes: Iterable[Purpose]) -> tuple[tuple[Purpose, ...], ...]:
     """Group purposes by the end of their retention: what runs from the collection ends for all at once."""
     groups: dict[object, list[Purpose]] = {}
@@ -464,7 +481,7 @@ def _accepts(ruling: Ruling, claim: str) -> bool:
 
 _PRECISE = "user.location.precise"
 _CONSENTS = frozenset({"consent", "guardian_consent"})
-_CLAIMS = (*(basis.value for basis in Basis), "guardian_consent")
+_CLAIMS = (*(basis.value for basis in Basis), "guardian_consent", "charity_soft_opt_in")
 _KINDS = {PackKind.LAW: Kind.LAW, PackKind.GUIDANCE: Kind.GUIDANCE, PackKind.HOUSE: Kind.HOUSE}
 _DUTIES = {
     Duty.UNSUBSCRIBE: "offer a way to unsubscribe in every message",

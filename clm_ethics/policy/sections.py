@@ -44,7 +44,7 @@ _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _PURPOSE_KEYS = (
     *("title", "processing", "basis", "basis_under", "fields", "explicit", "coarse", "keep", "law"),
-    *("assessment", "compatible_with", "stages", "channels", "consent_expires", "sale", "device"),
+    *("assessment", "compatible_with", "stages", "channels", "consent_expires", "sale", "support", "device"),
     *("confidential", "actors", "shared_with"),
 )
 
@@ -220,6 +220,7 @@ def _purpose(table: Table, name: str) -> Purpose:
         channels=table.names("channels"),
         consent_expires=table.duration("consent_expires"),
         sale=table.get("sale", bool, False),
+        support=table.get("support", bool, False),
         device=table.get("device", bool, False),
         confidential=_confidential(table),
         actors=table.names("actors"),

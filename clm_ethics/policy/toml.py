@@ -60,8 +60,9 @@ def _within(value: Any, known: Iterable[str]) -> Any:
 _INSIDE = {
     "keep": keys.KEEP,
     "confidential": keys.CONFIDENTIAL,
+    "facts": keys.FACTS,
     "moves": keys.MOVE,
-    "when": keys.THRESHOLD,
+    "when": keys.WHEN,
     "decay": keys.DECAY,
     "steps": keys.DECAY_STEP,
     "caps": keys.CAP,

@@ -100,6 +100,7 @@ class Purpose(msgspec.Struct, frozen=True, kw_only=True):
     channels: tuple[str, ...] = ()
     consent_expires: Duration | None = None
     sale: bool = False
+    support: bool = False
     device: bool = False
     confidential: tuple[str, str] | None = None
     actors: tuple[str, ...] = ()

@@ -138,6 +138,7 @@ CONDITIONS: Mapping[Condition, Callable[[Facts], Truth]] = {
     Condition.SPECIAL_CATEGORY: lambda facts: facts.special,
     Condition.PRECISE_LOCATION: lambda facts: facts.precise_location,
     Condition.CONSUMER: consumer,
+    Condition.NO_CHARITY: lambda facts: no(facts.controller.charity),
     Condition.FOOD_RETAILER: lambda facts: facts.controller.food_retailer,
     Condition.HARMFUL_MANIPULATION: lambda facts: facts.manipulative,
     Condition.AGE_KNOWN: knows_age,

@@ -161,9 +161,14 @@ class ConsentAge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SoftOptIn(msgspec.Struct, frozen=True, kw_only=True):
-    """When advertising one's own similar goods to a customer needs no consent: all *conditions* together."""
+    """When advertising one's own similar goods to a customer needs no consent: all *conditions* together.
+
+    *charity_since*: an address given to a charity in support of it counts like one from a sale if it was
+    given on this day or later; ``None``: the law sets no day (whether it counts the row's exceptions say).
+    """
 
     conditions: tuple[str, ...]
+    charity_since: date | None = None
     cite: str
     prov: str
 

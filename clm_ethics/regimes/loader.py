@@ -69,7 +69,7 @@ _WATCH = _keys("instrument territory status effect prov")
 _SIGNAL = _keys("name from rows cite prov note")
 _CONSENT = _keys("definition granular withdraw_as_easy pre_ticked expiry ask_again_after cite prov")
 _CONSENT_AGE = _keys("age table guardian cite prov")
-_SOFT_OPT_IN = _keys("conditions cite prov")
+_SOFT_OPT_IN = _keys("conditions charity_since cite prov")
 _RIGHT = _keys("right within business_days extension from cite prov note")
 _PROV = re.compile(r"(?:knowledge|read:(?P<source>\w+))/(?:high|medium|low)")
 
@@ -310,7 +310,12 @@ def _soft_opt_in(top: Table, sources: Mapping[str, str]) -> SoftOptIn | None:
     if "soft_opt_in" not in top:
         return None
     raw = top.table("soft_opt_in", _SOFT_OPT_IN)
-    return SoftOptIn(conditions=raw.texts("conditions"), cite=raw.text("cite"), prov=_prov(raw, sources))
+    return SoftOptIn(
+        conditions=raw.texts("conditions"),
+        charity_since=raw.day("charity_since"),
+        cite=raw.text("cite"),
+        prov=_prov(raw, sources),
+    )
 
 
 def _right(raw: Table, sources: Mapping[str, str]) -> Right:

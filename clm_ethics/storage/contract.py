@@ -25,7 +25,8 @@ names that it needs are in :mod:`clm_ethics.storage`. The guarantees, each of wh
 10. **Deleting.** ``head = None`` deletes a stream of length 0; no later call returns it.
 11. **Marks.** ``find`` returns ``(at, stream)`` of heads that carry the token with
     ``at <= until``, in that order, strictly after ``after``. A stream that carries the mark
-    unchanged while somebody pages is returned; one that lost it meanwhile may be.
+    unchanged while somebody pages is returned; one that lost it meanwhile may be. ``until``
+    is any integer.
 12. **Checked.** Two writes for one stream in a call, entries that are not consecutive or do
     not end at ``head.length``, anything over a limit: ``ValueError``, before anything is
     touched. So is a question that names no possible stream or token, or asks for less than one
@@ -375,37 +376,47 @@ def check_page(name: bytes, what: str, after: int, limit: int) -> None:
 
 def check_scan(after: object, limit: int) -> None:
     """Raise ``ValueError`` unless a page of streams after *after* can be asked for."""
-    if not _fits(after, MAX_ID) or not 1 <= limit <= MAX_INT:
+    if not isinstance(after, bytes) or len(after) > MAX_ID or not 1 <= limit <= MAX_INT:
         raise ValueError(f"paging starts after at most {MAX_ID} bytes, and a limit is at least 1")
 
 
+# Every write of every adapter passes here: few calls, for what is called once a commit is called cold.
+
+
 def _check_write(write: Write) -> int:
-    if not 0 <= write.expected <= MAX_INT:
+    _, expected, head, entries, forget = write
+    if not 0 <= expected <= MAX_INT:
         raise ValueError("an expected version is 0 to 2**63 - 1")
-    if len(write.entries) > MAX_ENTRIES or len(write.forget) > MAX_FORGETS:
+    if len(entries) > MAX_ENTRIES or len(forget) > MAX_FORGETS:
         raise ValueError(f"a write has at most {MAX_ENTRIES} entries and {MAX_FORGETS} forgets")
-    head = write.head
     if head is None:
-        if write.entries or write.forget or write.expected == 0:
+        if entries or forget or expected == 0:
             raise ValueError("deleting a stream takes its version, and neither entries nor forgets")
         return 0
-    return _check_head(head, write.expected) + _check_entries(write, head.length)
+    total = _check_head(head, expected) + _check_entries(entries, head.length)
+    first_new = head.length - len(entries) + 1
+    for index in forget:
+        if not 1 <= index < first_new:
+            raise ValueError("forget names entries that are stored already")
+    return total
 
 
 def _check_head(head: Head, expected: int) -> int:
-    if not 1 <= head.version <= MAX_INT or head.version == expected:
+    version, length, digest, state, values, marks = head
+    if not 1 <= version <= MAX_INT or version == expected:
         raise ValueError("a version is 1 to 2**63 - 1 and differs from the expected one")
-    if not 0 <= head.length <= MAX_INT or not _fits(head.digest, MAX_ID):
+    if not 0 <= length <= MAX_INT or not isinstance(digest, bytes) or len(digest) > MAX_ID:
         raise ValueError(f"a length is 0 to 2**63 - 1, a digest at most {MAX_ID} bytes")
-    if expected == 0 and None in (head.state, head.values, head.marks):
+    if expected == 0 and (state is None or values is None or marks is None):
         raise ValueError("a write that creates a stream gives state, values and marks")
-    total = len(head.digest)
-    for part in (head.state, head.values):
+    total = len(digest)
+    for part in (state, values):
         if part is not None:
-            if not _fits(part, MAX_PART):
+            # Bytes, not another buffer that could change later.
+            if not isinstance(part, bytes) or len(part) > MAX_PART:
                 raise ValueError(f"state and values have at most {MAX_PART} bytes each")
             total += len(part)
-    return total + _check_marks(head.marks or ())
+    return total + (_check_marks(marks) if marks else 0)
 
 
 def _check_marks(marks: tuple[Mark, ...]) -> int:
@@ -420,21 +431,16 @@ def _check_marks(marks: tuple[Mark, ...]) -> int:
     return sum(len(mark.token) for mark in marks)
 
 
-def _check_entries(write: Write, length: int) -> int:
-    entries = write.entries
+def _check_entries(entries: Sequence[Entry], length: int) -> int:
     total = 0
-    for offset, entry in enumerate(entries, start=length - len(entries) + 1):
-        if entry.index != offset or offset < 1:
+    expected = length - len(entries)
+    for index, digest, body in entries:
+        expected += 1
+        if index != expected or index < 1:
             raise ValueError("entries are consecutive, numbered from 1, and end at head.length")
-        if entry.body is None or not _fits(entry.body, MAX_PART) or not _fits(entry.digest, MAX_ID):
-            raise ValueError(f"a body has at most {MAX_PART} bytes, a digest at most {MAX_ID}")
-        total += len(entry.body) + len(entry.digest)
-    first_new = length - len(entries) + 1
-    if any(not 1 <= index < first_new for index in write.forget):
-        raise ValueError("forget names entries that are stored already")
+        if not isinstance(body, bytes) or len(body) > MAX_PART:
+            raise ValueError(f"a body has at most {MAX_PART} bytes")
+        if not isinstance(digest, bytes) or len(digest) > MAX_ID:
+            raise ValueError(f"a digest has at most {MAX_ID} bytes")
+        total += len(body) + len(digest)
     return total
-
-
-def _fits(part: object, most: int) -> bool:
-    """Tell whether *part* is bytes, not another buffer that could change later, and short enough."""
-    return isinstance(part, bytes) and len(part) <= most

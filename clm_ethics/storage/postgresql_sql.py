@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
+Shape = tuple[bool, bool, bool, "bool | None", int, bool, bool]
+"""Of a write: it changes a stream; gives state, values, marks (some or none); entries (0, 1, more);
+forgets; its entries are the first."""
 
 
 class Statement(NamedTuple):
@@ -162,6 +165,7 @@ class Statements:
         self._schema = schema
         self._place = place
         self._texts: dict[str, bytes] = {}
+        self._shapes: dict[Shape, bytes] = {}
 
     def load(self, streams: Sequence[bytes]) -> Call[Sequence[Head | None]]:
         """Build the call for :meth:`~clm_ethics.storage.Storage.load`."""
@@ -236,16 +240,38 @@ class Statements:
         return Call([self._write(writes[n]) for n in order], read)
 
     def _write(self, write: Write) -> Statement:
-        values: dict[str, Any] = {"stream": write.stream}
-        head = write.head
+        stream, expected, head, entries, forget = write
         if head is None:
-            values["expected"] = Int8(write.expected)
             text = self._whole("DELETE FROM {s}.head" + _FITS, _UNMARK.replace("{other}", ""))
-            return Statement(text, values)
-        values |= {"version": Int8(head.version), "length": Int8(head.length), "digest": head.digest}
-        marks = _marks(head, values, creating=write.expected == 0)
-        change = _change(write, head, values) if write.expected else _creation(write, head, values)
-        return Statement(self._whole(change, marks + _entries(write, values)), values)
+            return Statement(text, {"stream": stream, "expected": Int8(expected)})
+        # A statement depends on a few facts only: built once for each, since a commit comes here cold.
+        shape = (
+            expected != 0,
+            head.state is not None,
+            head.values is not None,
+            None if head.marks is None else bool(head.marks),
+            min(len(entries), 2),
+            bool(forget),
+            head.length == len(entries),
+        )
+        text = self._shapes.get(shape) or self._build(shape)
+        return Statement(text, _parameters(write, head))
+
+    def _build(self, shape: Shape) -> bytes:
+        changing, state, data, marks, entries, forget, first = shape
+        if not changing:
+            change = _CREATE if first else _CREATE_BROKEN
+        else:
+            change = (
+                _ADVANCE + (", state = %(state)s" if state else "") + (", data = %(data)s" if data else "")
+            )
+            if marks is not None:
+                change += ", tokens = %(tokens)b::bytea[], instants = %(instants)b::bigint[]"
+            change += _FITS
+        rest = "" if marks is None else _marks(creating=not changing, some=marks)
+        rest += ("", _APPEND_ONE, _APPEND)[entries] + (_FORGET if forget else "")
+        text = self._shapes[shape] = self._whole(change, rest)
+        return text
 
     def _whole(self, change: str, rest: str) -> bytes:
         return self._text("WITH made AS (" + change + " RETURNING stream)" + rest + " SELECT 1 FROM made")
@@ -268,55 +294,41 @@ class Statements:
         return Head(version, length, digest, state, data, tuple(map(Mark, tokens, instants)))
 
 
-def _creation(write: Write, head: Head, values: dict[str, Any]) -> str:
-    """Write the INSERT."""
-    values |= {"state": head.state, "data": head.values}
-    return _CREATE if head.length == len(write.entries) else _CREATE_BROKEN
-
-
-def _change(write: Write, head: Head, values: dict[str, Any]) -> str:
-    """Write the conditional UPDATE; what the head keeps is not mentioned."""
-    values |= {"expected": Int8(write.expected), "before": Int8(head.length - len(write.entries))}
-    text = _ADVANCE
-    if head.state is not None:
-        values["state"] = head.state
-        text += ", state = %(state)s"
-    if head.values is not None:
-        values["data"] = head.values
-        text += ", data = %(data)s"
-    if head.marks is not None:
-        text += ", tokens = %(tokens)b::bytea[], instants = %(instants)b::bigint[]"
-    return text + _FITS
-
-
-def _marks(head: Head, values: dict[str, Any], *, creating: bool) -> str:
-    """Bring the index of marks to what the head carries."""
-    if head.marks is None:
-        return ""
-    marks = sorted(head.marks)
-    values["tokens"] = [mark.token for mark in marks]
-    values["instants"] = [Int8(mark.at) for mark in marks]
+def _marks(*, creating: bool, some: bool) -> str:
+    """Bring the index of marks to what the head carries: *some* marks, or none."""
     if creating:
-        return _MARK.replace("{other}", "") if marks else ""
-    if not marks:
+        return _MARK.replace("{other}", "") if some else ""
+    if not some:
         return _UNMARK.replace("{other}", "")
     return _UNMARK.replace("{other}", _GONE) + _MARK.replace("{other}", _MOVED)
 
 
-def _entries(write: Write, values: dict[str, Any]) -> str:
-    """Append the entries, and forget the bodies, of *write*."""
-    text = ""
-    entries = write.entries
+def _parameters(write: Write, head: Head) -> dict[str, Any]:
+    """Return what the statement of *write* names; what the head keeps is not mentioned."""
+    stream, expected, _, entries, forget = write
+    version, length, digest, state, data, marks = head
+    values: dict[str, Any] = {
+        "stream": stream,
+        "version": Int8(version),
+        "length": Int8(length),
+        "digest": digest,
+        "state": state,
+        "data": data,
+    }
+    if expected:
+        values["expected"] = Int8(expected)
+        values["before"] = Int8(length - len(entries))
+    if marks is not None:
+        ordered = sorted(marks)
+        values["tokens"] = [mark.token for mark in ordered]
+        values["instants"] = [Int8(mark.at) for mark in ordered]
     if len(entries) == 1:
-        [entry] = entries
-        values |= {"number": Int8(entry.index), "link": entry.digest, "body": entry.body}
-        text = _APPEND_ONE
+        index, values["link"], values["body"] = entries[0]
+        values["number"] = Int8(index)
     elif entries:
         values["numbers"] = [Int8(entry.index) for entry in entries]
         values["links"] = [entry.digest for entry in entries]
         values["bodies"] = [entry.body for entry in entries]
-        text = _APPEND
-    if write.forget:
-        values["forget"] = [Int8(index) for index in write.forget]
-        text += _FORGET
-    return text
+    if forget:
+        values["forget"] = [Int8(index) for index in forget]
+    return values

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from clm_ethics.errors import StorageCorrupt, StorageError, StorageUnavailable, UsageError
 from clm_ethics.storage.contract import (
     MAX_CALL,
+    MAX_INT,
     Entry,
     Head,
     Mark,
@@ -190,7 +191,8 @@ class SqliteStorage:
         with self._own_lock():
             connection = self._opened()
             try:
-                rows = connection.execute(_FIND, (token, until, *after, limit)).fetchall()
+                asked = (token, max(-1, min(until, MAX_INT)), *after, limit)
+                rows = connection.execute(_FIND, asked).fetchall()
             except sqlite3.Error as error:
                 raise self._failed(connection, error, committing=False) from error
         if any(type(at) is not int or type(stream) is not bytes for at, stream in rows):

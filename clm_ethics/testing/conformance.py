@@ -355,6 +355,14 @@ class StorageConformance(Groups, Keeping, Opaque, Lasting, Pages, Enrolling, Rac
         assert tuple(sorted(marks)) == living(storage, b"s3").marks
         assert [(5, b"s%d" % n) for n in range(5)] == marked(storage, b"5")
 
+    def test_11_marks_until_any_instant(self, opens: Connect) -> None:
+        """``until`` may be before everything, and later than any mark can be."""
+        storage = opens()
+        create(storage, b"s", head(1, marks=[(b"t", 0), (b"u", MAX_INT)]))
+        for until, expected in ((-(1 << 70), []), (-1, []), (1 << 63, [(0, b"s")]), (1 << 70, [(0, b"s")])):
+            assert expected == [tuple(each) for each in storage.find(b"t", until=until, after=FIRST, limit=9)]
+        assert [(MAX_INT, b"s")] == marked(storage, b"u", until=1 << 64)
+
     def test_13_contained_after_closing(self, opens: Connect) -> None:
         """A storage that was closed says so, that nothing was written, and may be closed again."""
         storage, other = opens(), opens()

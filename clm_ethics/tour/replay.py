@@ -54,6 +54,12 @@ def way(campaign: Campaign) -> Way:
     return BOOK if campaign.kind == "Type A" else FITTING
 
 
+def offer(campaign: Campaign) -> Offer:
+    """Return what *campaign* offers."""
+    found = way(campaign)
+    return Offer(campaign.name, purpose=found.purpose, uses=found.uses, channels={found.channel})
+
+
 class Clock:
     """The clock of the replayed year: it stands where the tour has come to."""
 
@@ -182,9 +188,8 @@ class Replay:
         campaign = step.campaign
         if campaign is None:
             raise AssertionError("a step that offers has a campaign")
-        purpose, channel, uses = way(campaign)
-        offers = [Offer(campaign.name, purpose=purpose, uses=uses)]
-        choice = await ana.choose(offers, channel=channel, by="campaigns", key=step.key)
+        channel = way(campaign).channel
+        choice = await ana.choose([offer(campaign)], channel=channel, by="campaigns", key=step.key)
         count = self.figures.campaigns.setdefault(campaign.name, CampaignCount(campaign.kind, channel))
         count.meant += 1
         codes = self.figures.codes(choice.withheld.get(campaign.name, ()))

@@ -16,6 +16,7 @@ from .pattern import REGIONS, SHARES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..ethics import Finding
     from .journal import Journal
 
 MOST_BARS = 12
@@ -37,6 +38,7 @@ class Outcome:
         checked: what ``verify`` looked at, by name.
         size: bytes of the ledger file.
         example: the reference of somebody whose story `explain` can tell.
+        findings: what the ethics check says of the policy, the journey and the campaigns.
     """
 
     journal: Journal
@@ -47,6 +49,7 @@ class Outcome:
     checked: Mapping[str, int]
     size: int
     example: str
+    findings: tuple[Finding, ...] = ()
 
 
 def check() -> None:
@@ -82,6 +85,7 @@ def page(outcome: Outcome) -> dict[str, Any]:
         "customers": journal.customers,
         "seed": journal.seed,
         "faults": outcome.faults,
+        "findings": outcome.findings,
         "proof": proof(outcome.checked),
         "figures": table(outcome),
         "stages": plots.areas(

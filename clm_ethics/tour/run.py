@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..errors import UsageError
+from ..ethics import review
 from ..policy import Policy
 from ..steward import AsyncSteward
 from ..vault.keys import FileKeys
 from . import journal as journals
 from .journal import Journal
-from .replay import Clock, Replay
+from .replay import Clock, Replay, offer
 from .report import Outcome
 from .timeline import WEEK, weeks
 
@@ -98,6 +99,8 @@ async def _replay(tour: Tour, year: tuple[Week, ...], journal: Journal) -> Outco
         tour.say("verifying the ledger")
         found = await shop.ledger.verify()
         controller = shop.policy.controller.name
+        offers = [offer(campaign) for campaign in tour.history.campaigns]
+        findings = review(shop.policy, offers, at=clock())
     return Outcome(
         journal=journal,
         begins=year[0].batches[0][0].clock.date().isoformat(),
@@ -107,6 +110,7 @@ async def _replay(tour: Tour, year: tuple[Week, ...], journal: Journal) -> Outco
         checked=checked(found),
         size=tour.ledger.stat().st_size,
         example=(year[-1].living or (tour.history.persons[0].ref,))[0],
+        findings=findings,
     )
 
 

@@ -111,6 +111,7 @@ class Ask(NamedTuple):
             stated=dict(found.offer.stated),
             counts=found.counts,
             since=found.since,
+            brief=dict(found.brief),
             pressed=bool(found.offer.presses),
         )
         written = book.append(moved(setting, book, event))

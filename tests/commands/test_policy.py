@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clm_ethics import Policy
+from clm_ethics import Policy, Steward
 from clm_ethics.commands import main
 from clm_ethics.commands.policy import ACTIONS
 from clm_ethics.policy.templates import templates
@@ -48,6 +48,24 @@ def test_every_template_loads_and_has_no_findings(journey, capsys, tmp_path):
     assert f"wrote {path}\n" == out.partition("next")[0]
     assert said.endswith("no findings\n")
     assert Policy.load(path).purposes
+
+
+def test_a_shop_opens_with_what_init_writes(capsys, tmp_path):
+    """Under the starter policy she orders, is written to because she was told, and advised once asked."""
+    path = tmp_path / "policy.toml"
+    called(capsys, "init", path)
+
+    with Steward.memory(Policy.load(path)) as opened:
+        shop = opened.acting("web")
+        told = shop.notice("newsletter").id
+        values = {"region": "DE", "email": "ana@example.org", "born": "1990-01-01"}
+        ana = shop.enroll("c-1", values, purpose="order", shown=told)
+        ana.record("order_placed", {"sku": "tea", "amount": "1", "number": "R1"}, purpose="order", key="o1")
+
+        assert "soft_opt_in" == ana.may("newsletter", channel="email").basis
+        assert not ana.may("recommendations")
+        ana.grant("recommendations", shown=shop.notice("recommendations").id)
+        assert 1990 == ana.read("recommendations")["born"]
 
 
 def test_init_overwrites_nothing(capsys, tmp_path):

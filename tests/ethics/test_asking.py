@@ -148,8 +148,9 @@ def test_a_no_never_makes_asking_easier(story, days):
     """Whatever has happened: one more no never turns "not now" into "now"."""
     kinds_ = {"asked": Asked, "refused": Refused, "withdrawn": Withdrawn}
     person = stranger(*(kinds_[name](at=NOON + n * DAY, purpose="news") for n, name in enumerate(story)))
-    at = NOON + timedelta(days=days)
-    after = fold([Withdrawn(at=NOON, purpose="news")], person)
+    last = NOON + len(story) * DAY
+    at = last + timedelta(days=days)
+    after = fold([Withdrawn(at=last, purpose="news")], person)
 
     assert may_ask(SHOP, person, "news", at) or not may_ask(SHOP, after, "news", at)
 

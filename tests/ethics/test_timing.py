@@ -370,7 +370,7 @@ def test_a_window_has_its_length(start, end, minute):
         end = (end + 1) % 1440
     window = Quiet(start=start, end=end)
 
-    assert ((minute - start) % 1440 < (end - start) % 1440) == timing._within(window, minute)
+    assert ((minute - start) % 1440 < (end - start) % 1440) == timing.within(window, minute)
 
 
 # --- all together --------------------------------------------------------------------------------

@@ -177,6 +177,23 @@ def test_the_awaited_face_is_the_same():
     asyncio.run(_awaited())
 
 
+def test_what_the_customer_prefers_narrows_what_is_chosen():
+    """Topics that she does not care about are withheld; one that she does is made, and still goes out."""
+    with shop(changes=CONSENT_ONLY) as steward_:
+        ana = ready(steward_)
+        ana.prefer(topics=["tea"], by="customer")
+        offers = [
+            Offer("mothers day", purpose="newsletter", topics={"mothers-day"}, value=9),
+            Offer("tea", purpose="newsletter", topics={"tea"}),
+        ]
+        choice = choose(ana, offers)
+
+        assert ["contact.topic"] == [why.code for why in choice.withheld["mothers day"]]
+        assert "tea" == choice.offer.name
+        ana.prefer(topics=[], by="customer")
+        assert ["contact.topic"] == [why.code for why in choice.still().reasons]
+
+
 # --- many at once ------------------------------------------------------------------------------------
 
 

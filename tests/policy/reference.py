@@ -171,6 +171,8 @@ def _accepted(case: Case, claim: Basis, ruling: Ruling) -> bool:
     if ruling.posture <= Posture.OPT_OUT:
         return True
     said = case.state.consents.get(case.purpose.name)
+    if claim is Basis.SOFT_OPT_IN and not _soft_opt_in(case, by_support=False):
+        return "charity_soft_opt_in" in {each.value for each in ruling.exceptions}
     word = (
         "guardian_consent" if claim is Basis.CONSENT and said and said.given_by == "guardian" else claim.value
     )
@@ -279,8 +281,13 @@ def _turns(born: date, age: int) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)  # over in every zone
 
 
-def _soft_opt_in(case: Case) -> bool:
-    """Art. 13(2) ePrivacy: each address comes from a sale, with notice of this use and its opt-out."""
+def _soft_opt_in(case: Case, *, by_support: bool = True) -> bool:
+    """Art. 13(2) ePrivacy: each address comes from a sale, with notice of this use and its opt-out.
+
+    PECR reg. 22(3A): or a supporter gave it, not before the day from which on that counts.
+    """
+    softly = [pack.soft_opt_in for pack, _ in _regimes(case)]
+    days = [each.charity_since for each in softly if each is not None and each.charity_since is not None]
     state, purpose = case.state, case.purpose
     channels = [case.request.channel] if case.request.channel else purpose.channels
     addresses = {case.policy.channels[name].address for name in channels} - {""}
@@ -295,7 +302,10 @@ def _soft_opt_in(case: Case) -> bool:
             told = (
                 purpose.name in run.announced and state.informed.get(purpose.name, run.index + 1) <= run.index
             )
-            if seller is None or not seller.sale or not told:
+            if seller is None or not told:
+                return False
+            supports = seller.support and (not days or run.first.date() >= max(days))
+            if not seller.sale and not (supports and by_support):
                 return False
     return True
 

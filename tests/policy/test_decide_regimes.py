@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from clm_ethics.model import SignalReceived, fold
+from clm_ethics.model import Enrolled, SignalReceived, fold
 from clm_ethics.policy import Policy, Verdict
 from clm_ethics.regimes import Claim, Pack, Posture
 from tests.policy.people import NOON, SHOP, ask, put, refused, shop, someone, yes
@@ -61,10 +61,14 @@ def test_soft_opt_in_does_not_cover_a_pixel():
     assert not ask(someone(sold), "newsletter", "email", shop=policy)
 
 
+def without(pack: str, policy: Policy = SHOP) -> Policy:
+    """Return the policy under the packs but one."""
+    return Policy(policy.declared, {name: each for name, each in policy.packs.items() if name != pack})
+
+
 def test_a_row_without_any_law_is_a_gap():
     """Where no regime has a rule for the processing the configuration is incomplete, and denies."""
-    policy = shop(purposes__advice__processing=["financial_incentive"])
-    answer = ask(someone(yes("advice", shop=policy)), "advice", shop=policy)
+    answer = ask(someone(yes("catalogue")), "catalogue", shop=without("eu-gdpr"))
 
     assert Verdict.GAP is answer.verdict
     assert ["policy.gap"] == codes(answer)
@@ -73,9 +77,22 @@ def test_a_row_without_any_law_is_a_gap():
 
 def test_a_gap_on_one_row_is_a_gap():
     """A law on one of the processings does not fill the gap on the other."""
-    policy = shop(purposes__advice__processing=["personalization", "financial_incentive"])
+    policy = without("eu-gdpr", shop(purposes__newsletter__processing=["direct_marketing", "storage"]))
+    agreed = someone(yes("newsletter", shop=policy))
 
-    assert Verdict.GAP is ask(someone(), "advice", shop=policy).verdict
+    assert ask(someone(yes("newsletter")), "newsletter", "email", shop=without("eu-gdpr"))
+    assert Verdict.GAP is ask(agreed, "newsletter", "email", shop=policy).verdict
+
+
+def test_a_loyalty_scheme_in_europe_is_no_gap():
+    """It rests on the contract that was joined, or on consent (Art. 6(1)(a)-(b), 7(4) GDPR; house rule)."""
+    for region in ("DE", "GB"):
+        joined = shop(purposes__account__processing=["financial_incentive"], controller__established=[region])
+        asked = shop(purposes__figures__processing=["financial_incentive"], controller__established=[region])
+        (why,) = ask(someone(region=region), "figures", shop=asked).reasons
+
+        assert ask(someone(region=region), "account", shop=joined)
+        assert ("law.consent_required", "house rule") == (why.code, why.kind.value)
 
 
 def test_a_policy_without_regimes_denies():
@@ -121,13 +138,12 @@ def test_an_unknown_region_is_not_the_whole_world():
 
 def test_a_market_without_a_law_is_a_gap_for_the_unknown():
     """Where the customer may live in a place on which no regime speaks, nobody can say yes."""
-    incentive = {"purposes__advice__processing": ["financial_incentive"]}
-    policy = shop(controller__established=["GB"], controller__markets=["US-CA", "JP"], **incentive)
-    state = yes("advice", shop=policy)
+    policy = shop(controller__established=["AR"], controller__markets=["DE", "AR"])
+    agreed = yes("advice")
 
-    assert ask(someone(state, region="US-CA"), "advice", shop=policy)
-    assert Verdict.GAP is ask(someone(state, region="JP"), "advice", shop=policy).verdict
-    assert Verdict.GAP is ask(someone(state, region=""), "advice", shop=policy).verdict
+    assert ask(someone(agreed, region="DE"), "advice", shop=policy)
+    assert Verdict.GAP is ask(someone(agreed, region="AR"), "advice", shop=policy).verdict
+    assert Verdict.GAP is ask(someone(agreed, region=""), "advice", shop=policy).verdict
 
 
 @pytest.mark.parametrize("region", ["US-OH", "US-WA", "US-PR", "US"])
@@ -180,6 +196,103 @@ def test_a_signal_names_the_law_that_binds_it() -> None:
 
     assert ("signal", "us-ca") == (why.code, why.pack)
     assert "1798.135(e)" in why.cite
+
+
+@pytest.mark.parametrize(
+    ("region", "day", "ends"),
+    [
+        ("US-CO", "2024-06-30", False),
+        ("US-CO", "2024-07-01", True),  # 4 CCR 904-3 Part 5
+        ("US-NJ", "2025-07-14", False),
+        ("US-NJ", "2025-07-15", True),  # N.J.S.A. 56:8-166.11(b)(1)
+        ("US-OR", "2025-12-31", False),
+        ("US-OR", "2026-01-01", True),  # ORS 646A.578
+        ("US-OH", "2026-11-23", False),
+    ],
+)
+def test_a_signal_binds_from_its_day_where_an_act_says_so(region: str, day: str, ends: bool) -> None:
+    """GPC ends sale and advertising where it binds, and first-party personalisation nowhere."""
+    policy = shop(controller__established=["US-OH"], purposes__account__processing=["personalization"])
+    at = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+    state = someone(SignalReceived(at=at, signal="gpc"), region=region, at=at)
+
+    assert ends is not bool(ask(state, "ads", shop=policy, at=at))
+    assert ask(state, "account", shop=policy, at=at)
+
+
+@pytest.mark.parametrize(
+    ("facts", "born", "allowed"),
+    [
+        ({"platform": True, "employees": 50}, "2008-11-23", False),
+        ({"platform": True, "employees": 50}, "2008-05-01", True),
+        ({"platform": True, "employees": 49, "turnover_eur": 10_000_000}, "2008-11-23", True),
+        ({"platform": False}, "2008-11-23", True),
+        ({}, "2008-11-23", False),  # who does not say that it is no platform counts as one
+        ({}, "", True),  # nobody knows a minor here
+    ],
+)
+def test_no_ads_by_profile_for_minors_on_platforms(facts, born, allowed):
+    """Art. 28(2) DSA: prohibited whatever the minor agreed to, where the age is known."""
+    policy = shop(controller__facts=facts, controller__audience="general")
+    state = someone(yes("ads"), born=born)
+
+    assert allowed is bool(ask(state, "ads", shop=policy))
+
+
+def test_maryland_shows_sensitive_data_only_to_what_needs_it():
+    """Consent does not help (14-4707(a)(1)); elsewhere an explicit yes shows the field."""
+    policy = shop(controller__established=["US-OH"])
+    agreed = (put("advice", "allergies", "tastes"), yes("advice", explicit=("allergies",)))
+    answer = ask(someone(*agreed, region="US-MD"), "advice", shop=policy)
+
+    assert {"tastes"} == set(answer.fields) & {"tastes", "allergies"}
+    assert ("law.prohibited", "us-md") == (
+        answer.withheld["allergies"].code,
+        answer.withheld["allergies"].pack,
+    )
+    assert "allergies" in ask(someone(*agreed, region="US-NJ"), "advice", shop=policy).fields
+    small = shop(controller__established=["US-OH"], controller__facts={"public_body": True})
+    assert "allergies" in ask(someone(*agreed, region="US-MD"), "advice", shop=small).fields
+
+
+def test_a_contract_that_needs_sensitive_data_sees_it_in_maryland():
+    """What is strictly necessary for the product stays possible, with an explicit yes as everywhere."""
+    pharmacy = shop(
+        controller__established=["US-OH"],
+        purposes__order__fields=["allergies"],
+        purposes__order__explicit=["allergies"],
+        purposes__order__basis=["contract", "consent"],
+        purposes__account__fields=["email", "points", "born"],
+    )
+    opened = Enrolled(at=NOON, purpose="order", opened={"order": b"o"}, about={"region": "US-MD"})
+    agreed = yes("order", shop=pharmacy, explicit=("allergies",))
+    state = fold([opened, put("order", "allergies"), agreed])
+
+    assert "allergies" in ask(state, "order", shop=pharmacy).fields
+
+
+def test_the_contact_of_a_business_is_no_consumer():
+    """German calls to businesses need no prior consent (UWG s. 7(2) no. 1); Colorado does not bind."""
+    called = shop(controller__established=["DE"])
+    agreed = put("calls", "phone")
+    assert not ask(someone(agreed, stage="gone"), "calls", "phone", shop=called)
+    assert ask(someone(agreed, stage="gone", kind="business"), "calls", "phone", shop=called)
+
+    signal, american = SignalReceived(at=NOON, signal="gpc"), shop(controller__established=["US-OH"])
+    assert not ask(someone(signal, region="US-CO"), "ads", shop=american)
+    assert ask(someone(signal, region="US-CO", kind="business"), "ads", shop=american)
+
+
+def test_an_american_child_needs_a_guardian():
+    """Under 13, known: first-party use, too, takes a parent's consent (16 CFR 312.5(a)); essentials go on."""
+    policy = shop(controller__established=["US-OH"], purposes__figures__basis="opt_out")
+    child, teen = {"region": "US-OH", "born": "2014-01-01"}, {"region": "US-OH", "born": "2012-01-01"}
+
+    assert ["law.consent_required"] == codes(ask(someone(**child), "figures", shop=policy))
+    assert ask(someone(**teen), "figures", shop=policy)
+    assert ["consent.guardian_needed"] == codes(ask(someone(yes("advice"), **child), "advice", shop=policy))
+    assert ask(someone(yes("advice", given_by="guardian"), **child), "advice", shop=policy)
+    assert ask(someone(**child), "account", shop=policy)
 
 
 def test_a_protective_reading_is_a_house_rule() -> None:
@@ -307,3 +420,44 @@ def test_plans_are_remembered_and_forgotten_without_a_trace(region, monkeypatch)
 
     assert first == [ask(state, name, shop=policy) for name in policy.purposes]
     assert first == [ask(state, name, at=NOON, shop=SHOP) for name in policy.purposes]
+
+
+@pytest.mark.parametrize(
+    ("charity", "given", "asked", "allowed"),
+    [
+        (True, "2026-02-05", "2026-05-04", True),
+        (True, "2026-02-04", "2026-05-04", False),  # not for addresses of before
+        (True, "2026-02-05", "2026-02-05", True),
+        (False, "2026-02-05", "2026-05-04", False),
+        (None, "2026-02-05", "2026-05-04", False),  # who does not say so is none
+    ],
+)
+def test_a_charity_may_write_to_its_supporters(charity, given, asked, allowed):
+    """PECR reg. 22(3A), from 2026-02-05: an address given in support, with notice and a way out."""
+    facts = {} if charity is None else {"charity": charity}
+    policy = shop(
+        controller__established=["GB"],
+        controller__facts=facts,
+        purposes__order__sale=False,
+        purposes__order__support=True,
+    )
+    at = datetime.fromisoformat(f"{given}T12:00:00+00:00")
+    state = someone(put("order", "email", at=at, told=("newsletter",)), region="GB", at=at)
+    then = datetime.fromisoformat(f"{asked}T12:00:00+00:00")
+
+    assert allowed is bool(ask(state, "newsletter", "email", shop=policy, at=then))
+    untold = someone(put("order", "email", at=at), region="GB", at=at)
+    assert not ask(untold, "newsletter", "email", shop=policy, at=then)
+
+
+def test_support_is_no_sale_in_germany():
+    """Art. 13(2) ePrivacy knows sales alone, whatever the controller is; a British one changes nothing."""
+    for established in (["DE"], ["GB"], ["DE", "GB"]):
+        policy = shop(
+            controller__established=established,
+            controller__facts={"charity": True},
+            purposes__order__sale=False,
+            purposes__order__support=True,
+        )
+        state = someone(put("order", "email", told=("newsletter",)))
+        assert not ask(state, "newsletter", "email", shop=policy)

@@ -63,7 +63,7 @@ def test_what_the_laws_allow_has_no_findings() -> None:
 
 def test_a_purpose_that_no_law_of_the_markets_allows() -> None:
     """E-mail under a balancing test is lawful nowhere in the Union, and the remedy says what would be."""
-    text, remedy = found(markets=("DE", "AT"), basis="legitimate_interest")["purposes.news.channels[0]"]
+    text, remedy = found(markets=("PT", "FI"), basis="legitimate_interest")["purposes.news.channels[0]"]
 
     assert text.startswith("it is never allowed anywhere in the markets: the law asks for consent")
     assert "claim consent or soft_opt_in" in remedy
@@ -89,8 +89,16 @@ def test_a_market_without_a_law() -> None:
     """Where no pack speaks of it, it is denied, and that is said once."""
     places = found(markets=("AQ", "BV"))
 
-    assert {"purposes.news.channels[0]"} == places.keys()
+    assert {"controller.markets[0]", "controller.markets[1]", "purposes.news.channels[0]"} == places.keys()
     assert "AQ, BV" in places["purposes.news.channels[0]"][0]
+
+
+def test_a_market_whose_own_law_nobody_wrote_down() -> None:
+    """The law of the establishment follows there, and the local one is missing."""
+    places = found(markets=("DE", "AQ"))
+
+    assert {"controller.markets[1]"} == places.keys()
+    assert "no pack has the law of `AQ`" in places["controller.markets[1]"][0]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,10 @@ CASES: list[tuple[Condition, dict[str, Any], bool | None]] = [
     (Condition.FOOD_RETAILER, {"controller": Organisation(food_retailer=True)}, True),
     (Condition.FOOD_RETAILER, {"controller": Organisation(food_retailer=False)}, False),
     (Condition.FOOD_RETAILER, {}, None),
+    # PECR reg. 22(3A)
+    (Condition.NO_CHARITY, {"controller": Organisation(charity=False)}, True),
+    (Condition.NO_CHARITY, {"controller": Organisation(charity=True)}, False),
+    (Condition.NO_CHARITY, {}, None),
     # Art. 5(1)(a)-(b) AI Act
     (Condition.HARMFUL_MANIPULATION, {"manipulative": True}, True),
     (Condition.HARMFUL_MANIPULATION, {}, False),

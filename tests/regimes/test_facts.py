@@ -75,6 +75,10 @@ MINIMUM = [
     ("eu-gdpr", "sensitive", EX, None, False, "Art. 9(1)-(2)"),
     ("eu-gdpr", "automated_decision", EX, None, False, "Art. 22(1)-(3)"),
     ("eu-gdpr", "children", OI, None, False, "Art. 8"),
+    ("eu-gdpr", "financial_incentive", OI, None, False, "Art. 6(1)(a)-(b), 7(4)"),
+    ("uk-gdpr-pecr", "financial_incentive", OI, None, False, "Art. 6(1)(a)-(b), 7(4)"),
+    ("ch-fadp", "financial_incentive", OO, None, False, "FADP Art. 30(2)(b)"),
+    ("ch-fadp", "personalised_price", OO, OI, True, "UCA Art. 2"),
     ("eu-eprivacy", "essential", A, None, False, "Art. 5(3), second sentence"),
     ("eu-eprivacy", "analytics", OI, None, False, "Art. 5(3); CJEU C-673/17"),
     ("eu-eprivacy", "personalization", OI, None, False, "Art. 5(3)"),
@@ -89,8 +93,8 @@ MINIMUM = [
     ("uk-gdpr-pecr", "analytics", OO, None, False, "Sch. A1"),
     ("uk-gdpr-pecr", "personalization", OO, OI, True, "UK GDPR Art. 6(1)(f), 21"),
     ("uk-gdpr-pecr", "personalised_price", OO, OI, True, "UK GDPR Art. 6(1)(f), 21"),
-    ("uk-gdpr-pecr", "email_marketing", OI, None, False, "PECR reg. 22(2)-(3)"),
-    ("uk-gdpr-pecr", "sms_marketing", OI, None, False, "PECR reg. 22(2)-(3)"),
+    ("uk-gdpr-pecr", "email_marketing", OI, None, False, "PECR reg. 22(2)-(3A)"),
+    ("uk-gdpr-pecr", "sms_marketing", OI, None, False, "PECR reg. 22(2)-(3A)"),
     ("uk-gdpr-pecr", "push_marketing", OI, None, True, "PECR reg. 22"),
     ("uk-gdpr-pecr", "inbox_marketing", OI, None, True, "PECR reg. 22"),
     ("uk-gdpr-pecr", "phone_marketing", OO, None, False, "PECR reg. 21"),
@@ -303,6 +307,7 @@ RULINGS: list[tuple[str, str, dict[str, Any], Posture | None, str]] = [
     ("ch-fadp", "sale_sharing", {}, OO, "FADP Art. 30(2)(b)-(c)"),
     ("ch-fadp", "sale_sharing", {"special": True}, EX, "30(2)(c)"),
     ("ch-fadp", "essential", {"territory": "LI"}, None, ""),
+    ("eu-gdpr", "automated_decision", {"special": True}, EX, "Art. 22(4)"),
     # telephone calls to businesses in Germany: consent may be presumed; in Spain consent since 2023-06-29
     ("eu-eprivacy", "phone_marketing", {"territory": "DE", "kind": "consumer"}, OI, "UWG s. 7(2) no. 1"),
     ("eu-eprivacy", "phone_marketing", {"territory": "DE", "kind": "business"}, OO, "UWG s. 7(2) no. 1"),
@@ -359,9 +364,34 @@ def test_ruling(
         assert cite in ruling.cite
 
 
+@pytest.mark.parametrize("row", ["email_marketing", "sms_marketing", "phone_marketing"])
+def test_a_national_law_is_of_its_nation(row: str) -> None:
+    """In Portugal, of which nothing is written down, the Directive alone is cited."""
+    ruling = ask("eu-eprivacy", row, territory="PT")
+    assert ruling is not None
+    assert "Directive 2002/58/EC Art. 13" == ruling.cite.partition("(")[0]
+    assert ";" not in ruling.cite
+
+
+def test_pecr_is_cited_for_devices_alone() -> None:
+    """Personalisation without a device rests on the UK GDPR, with one on PECR reg. 6 as well."""
+    without, with_device = (ask("uk-gdpr-pecr", "personalization", device=each) for each in (False, True))
+    assert without is not None
+    assert with_device is not None
+    assert (False, True) == ("PECR" in without.cite, "PECR" in with_device.cite)
+
+
+MESSAGE = "consent explicit_consent soft_opt_in guardian_consent"
+
 ADMITTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("eu-eprivacy", "email_marketing", {}, "consent explicit_consent soft_opt_in guardian_consent"),
     ("eu-eprivacy", "sms_marketing", {}, "consent explicit_consent soft_opt_in guardian_consent"),
+    *(
+        ("eu-eprivacy", row, {"territory": where}, "consent explicit_consent soft_opt_in guardian_consent")
+        for row in ("email_marketing", "sms_marketing")
+        for where in ("DE", "AT", "FR", "ES")
+    ),
+    ("us-coppa", "sale_sharing", {"age": 12}, "consent explicit_consent guardian_consent"),
     # a pixel needs consent, whatever carries the message (Art. 5(3))
     ("eu-eprivacy", "email_marketing", {"device": True}, "consent explicit_consent guardian_consent"),
     ("eu-eprivacy", "inbox_marketing", {}, "consent explicit_consent guardian_consent"),
@@ -371,6 +401,16 @@ ADMITTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("eu-gdpr", "automated_decision", {}, "explicit_consent contract legal_obligation"),
     ("eu-gdpr", "automated_decision", {"special": True}, "explicit_consent"),
     ("uk-gdpr-pecr", "email_marketing", {}, "consent explicit_consent soft_opt_in guardian_consent"),
+    *(
+        ("uk-gdpr-pecr", row, {"controller": Organisation(charity=charity), **day}, claims)
+        for row in ("email_marketing", "sms_marketing")
+        for charity, day, claims in (
+            (True, on(2026, 2, 5), f"{MESSAGE} charity_soft_opt_in"),
+            (True, on(2026, 2, 4), MESSAGE),
+            (False, on(2026, 2, 5), MESSAGE),
+            (None, on(2026, 2, 5), MESSAGE),
+        )
+    ),
     ("uk-gdpr-pecr", "email_marketing", {"device": True}, "consent explicit_consent guardian_consent"),
     ("uk-gdpr-pecr", "automated_decision", on(2026, 2, 4), "explicit_consent contract legal_obligation"),
     ("uk-gdpr-pecr", "automated_decision", {"special": True}, "explicit_consent"),
@@ -547,6 +587,8 @@ def test_soft_opt_in() -> None:
     assert "Art. 3(1)(o)" in cites["ch-fadp"]
     assert "Art. 13(2)" in cites["eu-eprivacy"]
     assert "reg. 22(3)" in cites["uk-gdpr-pecr"]
+    days = {name: PACKS[name].soft_opt_in.charity_since for name in HOME if PACKS[name].soft_opt_in}
+    assert {"eu-eprivacy": None, "ch-fadp": None, "uk-gdpr-pecr": date(2026, 2, 5)} == days
 
 
 def test_changes() -> None:

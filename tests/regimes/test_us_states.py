@@ -185,12 +185,26 @@ def test_who_is_not_known_to_be_a_minor(code: str) -> None:
     """The acts ask for actual knowledge: an age that is assumed from the audience is none."""
     for row in ("targeted_ads", "sale_sharing", "automated_decision", "personalization"):
         grown_up = posture(code, row, age=40)
-        assert grown_up is posture(code, row, age=12, age_known=False)
+        for age in (12, 13, 15, 17):
+            assert grown_up is posture(code, row, age=age, age_known=False)
+            assert grown_up is posture(code, row, date(2025, 12, 1), age=age, age_known=False)
+
+
+@pytest.mark.parametrize(("code", "cite"), [("CO", "6-1-1308.5"), ("MT", "SB 297 (2025)")])
+@pytest.mark.parametrize("row", ["targeted_ads", "sale_sharing", "automated_decision"])
+def test_the_parent_under_the_rules_for_minors(code: str, cite: str, row: str) -> None:
+    """From 2025-10-01 the act on minors itself asks for the parent's consent under 13."""
+    for age in (12, 13):
+        before, after = ask(code, row, on("2025-09-30"), age=age), ask(code, row, on("2025-10-01"), age=age)
+        assert before is not None
+        assert after is not None
+        assert (False, True) == (cite in before.cite, cite in after.cite)
 
 
 def test_maryland_asks_what_should_be_known() -> None:
     """Maryland forbids what concerns whoever should be known as a minor: an assumed age counts."""
     assert X is posture("MD", "targeted_ads", age=17, age_known=False)
+    assert A is posture("MD", "personalization", age=12, age_known=False)
 
 
 # State, row, facts, day before the rule, and its first day: nothing more, then this posture.
@@ -285,6 +299,18 @@ LIMITS: list[tuple[str, str, int, dict[str, Any], bool]] = [
     ("MN", "2026-11-23", 100_000, {"sale_share": 0, "small_business": False}, True),
     ("MN", "2026-11-23", 25_000, {"sale_share": 26, "small_business": False}, True),
     ("MN", "2026-11-23", 100_000, {"sale_share": 100, "small_business": True}, False),
+    # one resident fewer, and all the revenue comes from selling
+    *((code, "2026-11-23", 24_999, {"sale_share": 100}, False) for code in ("OR", "MN")),
+    *((code, "2026-11-23", 9_999, {"sale_share": 100}, False) for code in ("DE", "NH", "MD")),
+    ("NJ", "2026-11-23", 24_999, {"sells": True}, False),
+    ("CT", "2026-06-30", 24_999, {"sale_share": 100}, False),
+    ("CT", "2026-06-30", 100_000, {"sale_share": 0}, True),
+    ("CT", "2026-07-01", 0, {"sells": True}, False),
+    ("MT", "2025-09-30", 24_999, {"sale_share": 100}, False),
+    *(("OR", day, 99_999, {"sale_share": 24}, False) for day in ("2025-06-30", "2025-07-01")),
+    *(("OR", day, 100_000, {"sale_share": 0}, True) for day in ("2025-06-30", "2025-07-01")),
+    *(("OR", day, 24_999, {"sale_share": 100}, False) for day in ("2025-06-30", "2025-07-01")),
+    *(("OR", day, 25_000, {"sale_share": 25}, True) for day in ("2025-06-30", "2025-07-01")),
     # Tex. Bus. & Com. Code 541.002(a)(3), Neb. Rev. Stat. 87-1103: no small business, whatever the number
     *((code, "2026-11-23", 1, {"small_business": False}, True) for code in ("TX", "NE")),
     *((code, "2026-11-23", 10**6, {"small_business": True}, False) for code in ("TX", "NE")),

@@ -71,3 +71,22 @@ class Proxy:
         elif data:
             target.sendall(data)
         return bool(data) and not cutting
+
+
+class Counting(Proxy):
+    """Passes everything on, and counts how often an answer is waited for.
+
+    Attributes:
+        trips: how often the client has asked after it had been answered: what it sends at once, in
+            however many pieces, is one round trip.
+    """
+
+    def __init__(self, folder: Path, server: Path) -> None:
+        self.trips = 0
+        self._answered = True
+        super().__init__(folder, server)
+
+    def _relay(self, source: socket.socket, target: socket.socket, *, asks: bool) -> bool:
+        self.trips += asks and self._answered
+        self._answered = not asks
+        return super()._relay(source, target, asks=asks)

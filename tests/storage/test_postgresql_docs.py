@@ -168,7 +168,7 @@ def test_scrubbing_that_has_to_wait(documented: Server) -> None:
     with closing(PostgresStorage(owner, timeout=0.2)) as storage, psycopg.connect(owner) as other:
         other.execute("LOCK TABLE clm_ethics.head")
         report = storage.scrub()
-    assert report[0].startswith("not done: the tables were not vacuumed: the database is locked")
+    assert report[0].startswith("not done: the tables were not vacuumed: is locked by another transaction")
 
 
 def test_the_application_cannot_create_the_tables(documented: Server) -> None:

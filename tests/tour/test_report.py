@@ -155,3 +155,15 @@ def test_the_figures_are_the_same_on_terminal_and_page(name):
 
     assert name in dict(report.table(ended))
     assert name in report.render(ended)
+
+
+def test_what_the_ethics_check_finds_is_on_the_page():
+    """Each finding has its rule, place, text and remedy, escaped; without any the page says so."""
+    from clm_ethics.ethics import Finding
+
+    found = Finding("E11", "events", "no <grief>", "declare one")
+    page = report.render(outcome(findings=(found,)))
+
+    assert "no &lt;grief&gt;" in page
+    assert "declare one" in page
+    assert '<p class="none">Nothing.</p>' in report.render(outcome())

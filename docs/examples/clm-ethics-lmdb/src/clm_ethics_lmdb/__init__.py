@@ -10,7 +10,7 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock, RLock
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import lmdb
 import msgspec
@@ -40,7 +40,13 @@ FORMAT: Final = b"1"
 TABLES: Final = (b"head", b"values", b"entry", b"mark")
 """stream -> head; stream -> values; (stream, index) -> entry; (token, at, stream) -> nothing."""
 
-encode: Final = msgspec.msgpack.encode
+
+def plain(value: Any) -> object:
+    """Return a subclass of ``bytes`` or ``int`` as what it is: msgspec takes neither."""
+    return bytes(value) if isinstance(value, bytes) else int(value)
+
+
+encode: Final = msgspec.msgpack.Encoder(enc_hook=plain).encode
 decode_head: Final = msgspec.msgpack.Decoder(Head).decode
 decode_entry: Final = msgspec.msgpack.Decoder(Entry).decode
 
