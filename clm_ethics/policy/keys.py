@@ -197,6 +197,28 @@ WHEN = {
     "most": Key("It is so much or less.", {"type": "number"}),
 }
 _WHEN = table(WHEN) | {"oneOf": [{"required": ["least"]}, {"required": ["most"]}]}
+DECAY_STEP = {
+    "after": Key("After how long without a sign.", SPAN, needed=True),
+    "announce": Key("How long before it is announced.", SPAN, needed=True),
+    "shrink": Key(
+        "Per field how many of its newest items stay.",
+        {
+            "type": "object",
+            "additionalProperties": {"type": "integer", "minimum": 0, "maximum": LONGEST_LIST},
+        },
+    ),
+    "seal": Key("Everything but what a law or a contract needs is sealed away.", {"const": True}),
+    "forget": Key("The customer is erased.", {"const": True}),
+    "closes": Key("Open contracts that do not keep the customer from it.", many(TEXT)),
+}
+_DECAY_STEP = table(DECAY_STEP) | {
+    "oneOf": [{"required": ["shrink"]}, {"required": ["seal"]}, {"required": ["forget"]}],
+    "dependentRequired": {"closes": ["forget"]},
+}
+DECAY = {
+    "without": Key("The events that show that a customer is there.", many(TEXT), needed=True),
+    "steps": Key("What happens, in the order of time.", {"type": "array", "items": _DECAY_STEP}, needed=True),
+}
 MOVE = {
     "from": Key("The stages that it leaves.", one_or_many(NAMED), needed=True),
     "to": Key("The stage that it leads to.", NAMED, needed=True),
@@ -230,7 +252,11 @@ LIFECYCLE = {
     "start": Key("The stage in which a customer begins.", NAMED),
     "purpose": Key("The purpose that timed moves serve.", TEXT),
     "moves": Key("How stages follow each other.", {"type": "array", "items": _MOVE}),
+<<<<<<< HEAD
     "decay": Key("What becomes of customers who are not there any more.", table(DECAY)),
+=======
+    "decay": Key("What becomes of the data of who stays away.", table(DECAY)),
+>>>>>>> life
 }
 CAP = {
     "max": Key(
@@ -276,6 +302,10 @@ TOP = {
 }
 TABLES = (
     *(TOP, AUDIT, CONTROLLER, FACTS, FIELD, EVENT, KEEP, CONFIDENTIAL),
+<<<<<<< HEAD
     *(PURPOSE, WHEN, MOVE, STEP, DECAY, LIFECYCLE, CAP, QUIET, CHANNEL),
+=======
+    *(PURPOSE, WHEN, MOVE, DECAY_STEP, DECAY, LIFECYCLE, CAP, QUIET, CHANNEL),
+>>>>>>> life
 )
 """The kinds of table that a document has."""
