@@ -231,32 +231,11 @@ _MOVE = table(MOVE) | {
     "oneOf": [{"required": [key]} for key in ("on", "after", "when")],
     "dependentRequired": {"without": ["after"]},
 }
-_STAY: Schema = {
-    "type": "object",
-    "additionalProperties": {"type": "integer", "minimum": 0, "maximum": LONGEST_LIST},
-}
-STEP = {
-    "after": Key("After how long without a sign of the customer.", SPAN, needed=True),
-    "announce": Key("How long before it is announced.", SPAN, needed=True),
-    "shrink": Key("Per field how many of its newest items stay; 0: nothing.", _STAY),
-    "seal": Key("Everything but what a law or a contract needs is sealed away.", {"const": True}),
-    "forget": Key("The customer is erased.", {"const": True}),
-    "closes": Key("Contract purposes that forgetting closes.", many(TEXT)),
-}
-_STEP = table(STEP) | {"oneOf": [{"required": [key]} for key in ("shrink", "seal", "forget")]}
-DECAY = {
-    "without": Key("The events that show that a customer is there.", many(TEXT), needed=True),
-    "steps": Key("What happens, and after how long.", {"type": "array", "items": _STEP}, needed=True),
-}
 LIFECYCLE = {
     "start": Key("The stage in which a customer begins.", NAMED),
     "purpose": Key("The purpose that timed moves serve.", TEXT),
     "moves": Key("How stages follow each other.", {"type": "array", "items": _MOVE}),
-<<<<<<< HEAD
     "decay": Key("What becomes of customers who are not there any more.", table(DECAY)),
-=======
-    "decay": Key("What becomes of the data of who stays away.", table(DECAY)),
->>>>>>> life
 }
 CAP = {
     "max": Key(
@@ -302,10 +281,6 @@ TOP = {
 }
 TABLES = (
     *(TOP, AUDIT, CONTROLLER, FACTS, FIELD, EVENT, KEEP, CONFIDENTIAL),
-<<<<<<< HEAD
-    *(PURPOSE, WHEN, MOVE, STEP, DECAY, LIFECYCLE, CAP, QUIET, CHANNEL),
-=======
     *(PURPOSE, WHEN, MOVE, DECAY_STEP, DECAY, LIFECYCLE, CAP, QUIET, CHANNEL),
->>>>>>> life
 )
 """The kinds of table that a document has."""

@@ -64,11 +64,7 @@ _INSIDE = {
     "moves": keys.MOVE,
     "when": keys.WHEN,
     "decay": keys.DECAY,
-<<<<<<< HEAD
-    "steps": keys.STEP,
-=======
     "steps": keys.DECAY_STEP,
->>>>>>> life
     "caps": keys.CAP,
     "quiet": keys.QUIET,
 }
