@@ -47,7 +47,6 @@ from .verbs import (
 
 if TYPE_CHECKING:
     from collections.abc import (
-        AsyncIterable,
         AsyncIterator,
         Callable,
         Coroutine,
@@ -308,7 +307,7 @@ class Steward:
 
     def choose_many(
         self,
-        refs: Iterable[str | Customer],
+        refs: campaigning.Refs,
         offers: Iterable[Offer],
         *,
         channel: str,
@@ -525,7 +524,7 @@ class AsyncSteward:
 
     def choose_many(
         self,
-        refs: Iterable[str | AsyncCustomer] | AsyncIterable[str | AsyncCustomer],
+        refs: campaigning.Refs,
         offers: Iterable[Offer],
         *,
         channel: str,
