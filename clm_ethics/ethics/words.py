@@ -217,4 +217,5 @@ TIMED = frozenset(
 def reason(code: str, detail: str = "", *, cite: str = "", kind: Kind | None = None) -> Reason:
     """Return the reason with *code*; *detail* (never personal) is added to its words."""
     text, cited, spoke = _WORDS[code]
-    return Reason(code, f"{text}: {detail}" if detail else text, cite or cited, kind or spoke)
+    words = f"{text}: {detail}" if detail else text
+    return Reason(code, words, cite or cited, kind or spoke, detail=detail)

@@ -380,10 +380,10 @@ class Policy:
         if not region:
             markets = ", ".join(self.controller.markets) or "the controller's own"
             text = f"the region is unknown, so the strictest of the markets counts ({markets})"
-            notes.append(Reason("assumed.region", text, kind=Kind.HOUSE))
+            notes.append(Reason("assumed.region", text, kind=Kind.HOUSE, detail=markets))
         if age is None:
             text = f"the age is unknown; the policy's audience is {self.controller.audience}"
-            notes.append(Reason("assumed.age", text, kind=Kind.HOUSE))
+            notes.append(Reason("assumed.age", text, kind=Kind.HOUSE, detail=self.controller.audience))
         for ruling in rulings:
             if ruling.uncertain:
                 text = "the law is unsettled here, so its more protective reading applies"
@@ -467,7 +467,7 @@ def _refusal(claim: str, rulings: list[Ruling]) -> Reason | None:
         code, text = "law.explicit_consent_required", "the law asks for explicit consent"
     else:
         code, text = "law.consent_required", "the law asks for consent, and the purpose claims another basis"
-    return Reason(code, f"{text} ({worst.row})", worst.cite, _KINDS[worst.kind], worst.pack)
+    return Reason(code, f"{text} ({worst.row})", worst.cite, _KINDS[worst.kind], worst.pack, worst.row.value)
 
 
 def _accepts(ruling: Ruling, claim: str) -> bool:
