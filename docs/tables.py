@@ -29,7 +29,7 @@ from clm_ethics.policy.vocabulary import (
     TYPES,
     special,
 )
-from clm_ethics.regimes import Posture, Row, load_packs
+from clm_ethics.regimes import Posture, Row, compact, load_packs, loader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -535,7 +535,11 @@ def renewed(page: str, text: str) -> str:
 
 
 def main() -> None:
-    """Write the tables into the pages."""
+    """Write the compact form of the packs, and the tables into the pages."""
+    texts = loader.pack_texts()
+    quick = Path(compact.__file__).parent / compact.FILE
+    quick.write_bytes(compact.written(texts, loader.parse_packs(texts).values()))
+    loader.load_packs.cache_clear()
     for page in TABLES:
         path = DOCS / page
         path.write_text(renewed(page, path.read_text(encoding="utf-8")), encoding="utf-8")
