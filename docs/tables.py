@@ -8,6 +8,7 @@ test compares. A word that has no meaning here, or a page without its markers, i
 from __future__ import annotations
 
 import tomllib
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ from clm_ethics.policy.vocabulary import (
     TYPES,
     special,
 )
-from clm_ethics.regimes import Posture, Row, load_packs
+from clm_ethics.regimes import Posture, Row, compact, load_packs, loader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -253,27 +254,46 @@ def _clock(start: int, end: int) -> str:
 # --- the regime packs --------------------------------------------------------------------------------
 
 
+REGIONS = {
+    "regimes/europe.md": ("eu", "uk", "ch"),
+    "regimes/united-states.md": ("us",),
+    "regimes/americas.md": ("br", "ca"),
+    "regimes/asia-pacific.md": ("au", "cn", "in", "jp", "kr"),
+    "regimes/africa.md": ("za",),
+}
+"""Per page of a region how the ids of its packs begin."""
+
+
 def overview() -> str:
-    """List the packs."""
+    """List the packs, and on which page each is told."""
     rows = (
         (
-            f"[{pack.id}](#{pack.id})",
+            f"[{pack.id}]({_page(pack)}#{pack.id})",
             pack.name,
             ", ".join(pack.territory),
             _span(pack.since, pack.until),
             f"**{pack.review.value}**",
-            str(sum(cell.uncertain for cell in pack.cells)),
+            str(sum(cell.reading(pack.review).uncertain for cell in pack.cells)),
+            str(len(pack.watch) or ""),
         )
         for pack in load_packs().values()
     )
-    return table(("pack", "law", "where", "in force", "review", "uncertain cells"), rows)
+    return table(("pack", "law", "where", "in force", "review", "doubtful cells", "coming"), rows)
 
 
-def matrix() -> str:
-    """Show every row against every pack: what the cell asks, and how doubt is read."""
-    packs = load_packs().values()
-    rows = [(f"`{row.value}`", *(_asked(pack, row) for pack in packs)) for row in Row]
-    return table(("row", *(pack.id for pack in packs)), rows)
+def _page(pack: Pack) -> str:
+    """Return the page of *pack*; a pack that begins like none of them is a ``KeyError``."""
+    return {start: page for page, starts in REGIONS.items() for start in starts}[pack.id.partition("-")[0]]
+
+
+def _packs_of(page: str) -> list[Pack]:
+    return [pack for pack in load_packs().values() if _page(pack) == page]
+
+
+def matrix(page: str) -> str:
+    """Show the packs of a page against every row: what the cell asks, and how doubt is read."""
+    rows = [(f"[{pack.id}](#{pack.id})", *(_asked(pack, row) for row in Row)) for pack in _packs_of(page)]
+    return table(("pack", *(f"`{row.value}`" for row in Row)), rows)
 
 
 def _asked(pack: Pack, row: Row) -> str:
@@ -296,9 +316,9 @@ def _name(posture: Posture) -> str:
     return f"`{posture.name.lower()}`"
 
 
-def packs() -> str:
-    """Tell every pack in full."""
-    return "\n\n".join(_pack(pack) for pack in load_packs().values())
+def packs(page: str) -> str:
+    """Tell every pack of a page in full."""
+    return "\n\n".join(map(_pack, _packs_of(page)))
 
 
 def _pack(pack: Pack) -> str:
@@ -312,8 +332,9 @@ def _pack(pack: Pack) -> str:
     if pack.rules:
         parts.append("Rules that ask for more, where and when they apply:")
         parts.append(table(("rows", "when", *heads[1:]), map(_rule, pack.rules)))
-    parts.append("Silent, and why:")
-    parts.append(_list(f"{code(each.rows)}: {each.why}" for each in pack.silences))
+    if pack.silences:
+        parts.append("Silent, and why:")
+        parts.append(_list(f"{code(each.rows)}: {each.why}" for each in pack.silences))
     if pack.soft_opt_in:
         soft = pack.soft_opt_in
         parts.append(f"Soft opt-in ({soft.cite}; {_prov(soft.prov)}), all of it together:")
@@ -494,9 +515,11 @@ TABLES: dict[str, dict[str, Callable[[], str]]] = {
         "thirty rules": catalogue,
         "protected nights": floors,
     },
-    "regimes.md": {"overview": overview, "matrix": matrix, "packs": packs, "ages": ages},
+    "regimes.md": {"overview": overview},
+    **{page: {"matrix": partial(matrix, page), "packs": partial(packs, page)} for page in REGIONS},
 }
 """Per page its tables, by the names in their markers."""
+TABLES["regimes/europe.md"]["ages"] = ages
 
 
 def renewed(page: str, text: str) -> str:
@@ -512,7 +535,11 @@ def renewed(page: str, text: str) -> str:
 
 
 def main() -> None:
-    """Write the tables into the pages."""
+    """Write the compact form of the packs, and the tables into the pages."""
+    texts = loader.pack_texts()
+    quick = Path(compact.__file__).parent / compact.FILE
+    quick.write_bytes(compact.written(texts, loader.parse_packs(texts).values()))
+    loader.load_packs.cache_clear()
     for page in TABLES:
         path = DOCS / page
         path.write_text(renewed(page, path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 MAKER = runpy.run_path(str(DOCS / "tables.py"))
 EXAMPLE = tomllib.loads((DOCS / "examples" / "policy.toml").read_text(encoding="utf-8"))
-PAGES = sorted(DOCS.glob("*.md"))
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("**/*.md"))]
 GONE = object()
 """Stands for a key that is left out."""
 
@@ -260,12 +260,17 @@ def test_every_finding_of_lint_is_listed(modules, head):
     assert [] == [text for _, text in rows if text not in source]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_to_a_heading_leads_to_one(page):
-    """A link with an anchor names a heading of the page that it leads to."""
-    links = re.findall(r"\]\(([\w-]+\.md)?#([^)]+)\)", page.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page):
+    """A link to a page or file of the project leads to one, and an anchor to a heading of it."""
+    links = re.findall(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text(encoding="utf-8"))
 
-    assert [] == [(to, anchor) for to, anchor in links if anchor not in anchors(DOCS / (to or page.name))]
+    assert [] == [(to, anchor) for to, anchor in links if not leads(page.parent / to if to else page, anchor)]
+
+
+def leads(target: Path, anchor: str) -> bool:
+    """Say whether there is such a file or folder, with such a heading."""
+    return target.exists() and (not anchor or anchor in anchors(target))
 
 
 def anchors(page: Path) -> set[str]:

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..errors import nearest
+from . import compact
 from .consistency import check_exceptions, check_rows, check_territories
 from .facts import (
     AgeRule,
@@ -84,9 +85,17 @@ def load_packs() -> Mapping[str, Pack]:
     Raises:
         PolicyError: a pack is malformed.
     """
+    texts = pack_texts()
+    quick = files("clm_ethics.regimes") / compact.FILE
+    found = compact.read(quick.read_bytes(), texts) if quick.is_file() else None
+    return parse_packs(texts) if found is None else found
+
+
+def pack_texts() -> Mapping[str, str]:
+    """Return the TOML of the packs of this library, by file name."""
     folder = files("clm_ethics.regimes") / "packs"
     entries = [entry for entry in folder.iterdir() if entry.name.endswith(".toml")]
-    return parse_packs({entry.name: entry.read_text("utf-8") for entry in entries})
+    return {entry.name: entry.read_text("utf-8") for entry in entries}
 
 
 def parse_packs(texts: Mapping[str, str]) -> Mapping[str, Pack]:

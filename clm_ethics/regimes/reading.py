@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import PolicyError, nearest
@@ -22,6 +23,12 @@ def parse_toml(file: str, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"no TOML: {error}", place=file, remedy="correct the syntax") from error
+
+
+@cache
+def _members(among: type[Enum]) -> dict[str, Any]:
+    """Return the members of *among* by their names in lower case; packs ask for them a thousand times."""
+    return {member.name.lower(): member for member in among}
 
 
 class Table:
@@ -143,10 +150,11 @@ class Table:
         return tuple(self._member(key, name, among) for name in self.texts(key))
 
     def _member(self, key: str, name: str, among: type[_E]) -> _E:
-        names = {member.name.lower(): member for member in among}
+        names = _members(among)
         if name not in names:
             raise self.refuse(key, f"unknown value `{name}`", nearest("value", name, names))
-        return names[name]
+        member: _E = names[name]
+        return member
 
     def _required(self, key: str) -> Any:
         if key not in self.raw:

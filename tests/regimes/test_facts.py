@@ -432,7 +432,7 @@ def test_admitted(pack: str, row: str, circumstances: dict[str, Any], claims: st
 
 def test_doubt_is_said() -> None:
     """A ruling that rests on the protective reading of unsettled law says so; another does not."""
-    doubtful = {(pack.id, str(cell.row)) for pack in PACKS.values() for cell in pack.cells if cell.uncertain}
+    doubtful = {(name, str(cell.row)) for name in HOME for cell in PACKS[name].cells if cell.uncertain}
     found = {
         (pack, row)
         for pack, row, *_ in MINIMUM
