@@ -48,7 +48,6 @@ from .verbs import (
 
 if TYPE_CHECKING:
     from collections.abc import (
-        AsyncIterable,
         AsyncIterator,
         Callable,
         Coroutine,
@@ -309,7 +308,7 @@ class Steward:
 
     def choose_many(
         self,
-        refs: Iterable[str | Customer],
+        refs: campaigning.Refs,
         offers: Iterable[Offer],
         *,
         channel: str,
@@ -527,7 +526,7 @@ class AsyncSteward:
 
     def choose_many(
         self,
-        refs: Iterable[str | AsyncCustomer] | AsyncIterable[str | AsyncCustomer],
+        refs: campaigning.Refs,
         offers: Iterable[Offer],
         *,
         channel: str,

@@ -105,6 +105,7 @@ class _Case(NamedTuple):
     rules: tuple[Rule, ...]
     decided: dict[tuple[str, tuple[str, ...]], Decision]
     """Many offers ask for the same: each question is decided once."""
+    told: dict[tuple[str, str], Reason | None]
 
     def permission(self, offer: Offer, fields: Iterable[str]) -> Decision:
         """Decide whether the customer may be contacted for *offer*, with *fields* and the address."""
@@ -159,7 +160,9 @@ def pick(
         UsageError: two offers of one name, something that is no offer, or a time without a zone.
     """
     asked = policy.channel(channel)
-    case = _Case(policy, state, asked, aware(at, "pick"), stage, frozenset(sources), actor, tuple(rules), {})
+    case = _Case(
+        policy, state, asked, aware(at, "pick"), stage, frozenset(sources), actor, (*RULES, *rules), {}, {}
+    )
     ranked = sorted(_checked(policy, offers), key=_rank)
     judged = {offer: _judge(case, offer) for offer in ranked}
     withheld = MappingProxyType({offer.name: each.against for offer, each in judged.items() if each.against})
@@ -246,7 +249,7 @@ def _judge(case: _Case, offer: Offer) -> _Judged:
     against = aim.why if aim.level is Level.NONE else ()
     against += tuple(
         why
-        for why in apply_rules((*RULES, *case.rules), offer, facts._replace(level=aim.level))
+        for why in apply_rules(case.rules, offer, facts._replace(level=aim.level), case.told)
         if why not in against
     )
     return _Judged(aim, against, facts)

@@ -18,8 +18,21 @@ if TYPE_CHECKING:
 AIM_RULES = (Rule("minors", state.minor_aim),)
 """What keeps the customer's data out of an offer, which may then still be made without."""
 
+_ONCE = frozenset(
+    {
+        "no_channel_hopping",
+        "left_in_peace",
+        "opt_out_signals",
+        "channel_caps",
+        "contact_budget",
+        "preferred_frequency",
+        "win_back",
+    }
+)
+"""Rules that look at the customer, the purpose and the channel, and not at the offer."""
+
 STATE_RULES = tuple(
-    Rule(name, check, Kind.STATE)
+    Rule(name, check, Kind.STATE, once=name in _ONCE)
     for name, check in (
         ("no_channel_hopping", state.hopping),
         ("left_in_peace", state.peace),

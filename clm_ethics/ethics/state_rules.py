@@ -108,6 +108,8 @@ def signals(_: Offer, facts: Facts) -> Reason | None:
 
 def inferred(offer: Offer, facts: Facts) -> Reason | None:
     """A special category is told by inference with an explicit yes only (E03)."""
+    if not offer.states.infers:
+        return None
     consent = facts.state.consents.get(facts.purpose.name)
     said = consent.explicit if consent is not None and consent.status is Status.GRANTED else ()
     declared = facts.policy.fields

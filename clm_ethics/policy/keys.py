@@ -185,7 +185,7 @@ PURPOSE = {
     "channels": Key("The channels that it uses; the channel picks the law of direct marketing.", many(TEXT)),
     "consent_expires": Key("How long a yes lasts.", SPAN),
     "sale": Key("An address collected under it comes from a sale.", {"type": "boolean"}),
-    "support": Key("An address collected under it is given in support of a charity.", {"type": "boolean"}),
+    "support": Key("An address collected under it comes from a supporter of a charity.", {"type": "boolean"}),
     "device": Key("It stores on the customer's device, or reads from it.", {"type": "boolean"}),
     "confidential": Key("A law forbids to tell the customer of its reads.", table(CONFIDENTIAL)),
     "actors": Key("Who may read, choose and find under it.", many(TEXT)),
@@ -197,6 +197,28 @@ WHEN = {
     "most": Key("It is so much or less.", {"type": "number"}),
 }
 _WHEN = table(WHEN) | {"oneOf": [{"required": ["least"]}, {"required": ["most"]}]}
+DECAY_STEP = {
+    "after": Key("After how long without a sign.", SPAN, needed=True),
+    "announce": Key("How long before it is announced.", SPAN, needed=True),
+    "shrink": Key(
+        "Per field how many of its newest items stay.",
+        {
+            "type": "object",
+            "additionalProperties": {"type": "integer", "minimum": 0, "maximum": LONGEST_LIST},
+        },
+    ),
+    "seal": Key("Everything but what a law or a contract needs is sealed away.", {"const": True}),
+    "forget": Key("The customer is erased.", {"const": True}),
+    "closes": Key("Open contracts that do not keep the customer from it.", many(TEXT)),
+}
+_DECAY_STEP = table(DECAY_STEP) | {
+    "oneOf": [{"required": ["shrink"]}, {"required": ["seal"]}, {"required": ["forget"]}],
+    "dependentRequired": {"closes": ["forget"]},
+}
+DECAY = {
+    "without": Key("The events that show that a customer is there.", many(TEXT), needed=True),
+    "steps": Key("What happens, in the order of time.", {"type": "array", "items": _DECAY_STEP}, needed=True),
+}
 MOVE = {
     "from": Key("The stages that it leaves.", one_or_many(NAMED), needed=True),
     "to": Key("The stage that it leads to.", NAMED, needed=True),
@@ -213,6 +235,7 @@ LIFECYCLE = {
     "start": Key("The stage in which a customer begins.", NAMED),
     "purpose": Key("The purpose that timed moves serve.", TEXT),
     "moves": Key("How stages follow each other.", {"type": "array", "items": _MOVE}),
+    "decay": Key("What becomes of customers who are not there any more.", table(DECAY)),
 }
 CAP = {
     "max": Key(
@@ -258,6 +281,6 @@ TOP = {
 }
 TABLES = (
     *(TOP, AUDIT, CONTROLLER, FACTS, FIELD, EVENT, KEEP, CONFIDENTIAL),
-    *(PURPOSE, WHEN, MOVE, LIFECYCLE, CAP, QUIET, CHANNEL),
+    *(PURPOSE, WHEN, MOVE, DECAY_STEP, DECAY, LIFECYCLE, CAP, QUIET, CHANNEL),
 )
 """The kinds of table that a document has."""

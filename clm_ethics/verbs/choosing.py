@@ -44,6 +44,7 @@ class Reserved:
     index: int
     to: Any = None
     by: str = ""
+    made: Made | None = None
 
 
 class _Told(NamedTuple):
@@ -227,14 +228,16 @@ def _again(ask: Ask, ref: str, index: int) -> Flow[Reserved]:
 
 def still(setting: Setting, ref: str, reserved: Reserved) -> Flow[Reserved]:
     """Decide once more whether what was chosen may go out now; nothing is written."""
-    offer = reserved.pick.offer
+    return (yield from _still(setting, ref, _made(reserved, "still"), reserved.by))
+
+
+def _made(reserved: Reserved, verb: str) -> Made:
+    """Return the choice in the ledger; one that was told again is still it, also if it may not go out."""
+    if reserved.made is not None:
+        return reserved.made
+    chosen, offer = reserved.pick, reserved.pick.offer
     if offer is None or not reserved.index:
-        raise UsageError("nothing was chosen", place="still", remedy="look at withheld")
-    return (yield from _still(setting, ref, _made(reserved, offer), reserved.by))
-
-
-def _made(reserved: Reserved, offer: Offer) -> Made:
-    chosen = reserved.pick
+        raise UsageError("nothing was chosen", place=verb, remedy="look at withheld")
     event = Chosen(
         at=chosen.since,
         offer=offer.name,
@@ -251,7 +254,7 @@ def _still(setting: Setting, ref: str, made: Made, by: str) -> Flow[Reserved]:
     book = yield from peek(setting, ref)
     found = _decided(setting, book, made, by)
     to = _address(setting, book, made.event.channel, found) if found else None
-    return Reserved(pick=found, index=made.place, to=to, by=by)
+    return Reserved(pick=found, index=made.place, to=to, by=by, made=made)
 
 
 def _decided(setting: Setting, book: Book, made: Made, by: str) -> Pick:
@@ -276,10 +279,7 @@ def resolve(
     """
     by = check_actor(by, setting.acting, "resolve")
     verb = "sent" if sent else "cancelled"
-    offer = reserved.pick.offer
-    if offer is None or not reserved.index:
-        raise UsageError("nothing was chosen", place=verb, remedy="look at withheld")
-    made = _made(reserved, offer)
+    made = _made(reserved, verb)
 
     def tell(book: Book) -> Pick:
         need_living(book, verb)
