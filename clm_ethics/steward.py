@@ -33,6 +33,7 @@ from .verbs import (
     importing,
     informing,
     ledgering,
+    measuring,
     opening,
     planning,
     proving,
@@ -341,6 +342,7 @@ class Steward:
     after_restore = blocking(restoring.after_restore)
     simulate = blocking(simulating.simulate)
     least_data = blocking(simulating.least_data)
+    report = blocking(measuring.report)
 
     def diff(self, candidate: Policy) -> Diff:
         """Return what changes under *candidate*; see ``policy.diff``."""
@@ -564,6 +566,7 @@ class AsyncSteward:
     after_restore = awaiting(restoring.after_restore)
     simulate = awaiting(simulating.simulate)
     least_data = awaiting(simulating.least_data)
+    report = awaiting(measuring.report)
 
     def diff(self, candidate: Policy) -> Diff:
         """Return what changes under *candidate*; see ``policy.diff``."""
