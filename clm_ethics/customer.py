@@ -90,6 +90,11 @@ class _Answer:
         """What was used tells how the customer behaves."""
         return self._reserved.pick.profiling
 
+    @property
+    def source(self) -> str:
+        """Who gave us data of the customer's: the message has to say so; empty: nothing is owed."""
+        return self._reserved.pick.source
+
     def explain(self, *, html: bool = False) -> str:
         """Say to the customer why they see this, or nothing; with *html* as paragraphs, escaped."""
         return self._reserved.pick.explain(html=html)

@@ -293,7 +293,7 @@ def _(event: e.Chosen, state: State, index: int) -> dict[str, Any]:
     if event.counts:
         contacts += (Contact(index=index, at=event.at, channel=event.channel, pressed=event.pressed),)
     asked: dict[str, Any] = {} if state.audit_since is not None else {"audit_since": event.at}
-    if state.owed is not None and event.counts:  # told at the latest with the first contact: Art. 14(3)(b)
+    if state.owed is not None:  # told at the latest with the first message, of whatever kind: Art. 14(3)(b)
         asked["owed"] = replace(state.owed, due=min(state.owed.due, event.at))
     return {"contacts": contacts, **asked}
 

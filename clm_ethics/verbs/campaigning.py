@@ -194,12 +194,16 @@ class Audience:
         if self._ask is None:
             return bool(decide(self._setting.policy, book.state, self._request, book.now()))
         found = self._ask.pick(book.state, book.now())
-        return bool(found) or _waits(found)
+        return bool(found) or _waits(found, _OPEN)
 
 
-def _waits(found: Pick) -> bool:
-    """Say whether nothing but time stands in the way."""
-    return bool(found.reasons) and all(why.code in TIMED for why in found.reasons)
+_OPEN = frozenset({"contact.topic"})
+"""What is not known before there is an offer: what it is about."""
+
+
+def _waits(found: Pick, beside: frozenset[str] = frozenset()) -> bool:
+    """Say whether nothing but time, and what is *beside* it, stands in the way."""
+    return bool(found.reasons) and all(why.code in TIMED or why.code in beside for why in found.reasons)
 
 
 class Walk:

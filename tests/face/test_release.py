@@ -13,6 +13,7 @@ import pytest
 
 from clm_ethics import FileKeys, Offer, Steward, UsageError
 from clm_ethics.ethics import rule
+from clm_ethics.ethics.choose import ORIGIN
 from tests.face import teller
 from tests.face.shop import Clock, agree, enrolled, kinds
 from tests.regressions.shops import CONSENT_ONLY, awaiting, look, policy, shop
@@ -192,6 +193,73 @@ def test_what_the_customer_prefers_narrows_what_is_chosen():
         assert "tea" == choice.offer.name
         ana.prefer(topics=[], by="customer")
         assert ["contact.topic"] == [why.code for why in choice.still().reasons]
+
+
+def test_how_often_she_wants_to_hear_is_one_more_cap_everywhere():
+    """At most one message in ten days: reserved at once, given back, and the same for many and beforehand."""
+    loose = CONSENT_ONLY | {"channels__email__caps": [{"max": 9, "per": "P1D"}]}
+    with shop(changes=loose) as steward_:
+        ana = ready(steward_)
+        ana.prefer(topics=["tea"], most=1, per="P10D", by="customer")
+        tea = [Offer("tea", purpose="newsletter", topics={"tea"})]
+        many = {"channel": "email", "by": "web"}
+        assert ["c-1001"] == [each.ref for each in steward_.audience("newsletter", **many)]
+        [none] = steward_.choose_many(["c-1001"], SPRING, **many)
+        assert ["contact.topic"] == [why.code for why in none.reasons]
+        first = choose(ana, tea)
+        assert first
+        for held in (choose(ana, tea), next(iter(steward_.choose_many(["c-1001"], tea, **many)))):
+            assert ["contact.preferred"] == [why.code for why in held.reasons]
+        first.cancelled()
+        [second] = steward_.choose_many(["c-1001"], tea, **many)
+        assert second
+        assert ["c-1001"] == [each.ref for each in steward_.audience("newsletter", **many)]
+        steward_._setting.clock.move(days=10)
+
+        assert choose(ana, tea)
+
+
+def test_a_preflight_knows_what_customers_prefer():
+    """Ten customers care about tea: of spring they hear nothing, and the count says why."""
+    with shop(changes=CONSENT_ONLY) as steward_:
+        for n in range(10):
+            each = enrolled(steward_, f"c-{n}", born="1990-01-01")
+            agree(each, "newsletter")
+            each.prefer(topics=["tea"], by="customer")
+        spring = steward_.preflight(SPRING, channel="email", by="web")
+        tea = steward_.preflight(
+            [Offer("t", purpose="newsletter", topics={"tea"})], channel="email", by="web"
+        )
+
+        assert (0, {"contact.topic": 10}) == (spring.reachable, dict(spring.blocked))
+        assert 10 == tea.reachable
+
+
+# --- who is told where the data came from ------------------------------------------------------------
+
+
+def test_the_first_contact_says_where_the_data_came_from():
+    """Art. 14 GDPR: with data from elsewhere the choice says so, to host and customer, until they are told."""
+    with shop(changes=CONSENT_ONLY) as steward_:
+        told = {"email": "ana@example.org", "region": "DE", "born": "1990-01-01"}
+        done = steward_.enroll_many([("c-1", told, {})], purpose="account", by="x", source="the <tea> fair")
+        assert 1 == done.enrolled
+        ana = steward_.customer("c-1")
+        agree(ana, "newsletter")
+        choice = choose(ana)
+
+        assert choice
+        assert "the <tea> fair" == choice.source
+        assert ORIGIN in choice.decision.obligations
+        assert "not from you, but from: the <tea> fair" in choice.explain()
+        assert "from: the &lt;tea&gt; fair" in choice.explain(html=True)
+        assert "fair" not in repr(choice)
+        assert ORIGIN in choice.still().decision.obligations
+        choice.cancelled()
+        ana.inform(shown=steward_.notice("newsletter").id, by="web")
+        later = choose(ana)
+        assert (later.source, ORIGIN in later.decision.obligations) == ("", False)
+        assert "not from you" not in later.explain()
 
 
 # --- many at once ------------------------------------------------------------------------------------
