@@ -109,10 +109,10 @@ class _Answer:
         return setting
 
     def _resolve(self, *, sent: bool, by: str | None) -> Flow[choosing.Reserved]:
-        return choosing.resolve(self._setting, self.ref, self._reserved, by=by or self._by, sent=sent)
+        return choosing.resolve(self._setting, self._reserved, by=by or self._by, sent=sent)
 
     def _still(self) -> Flow[choosing.Reserved]:
-        return choosing.still(self._setting, self.ref, self._reserved)
+        return choosing.still(self._setting, self._reserved)
 
 
 class Choice(_Answer):

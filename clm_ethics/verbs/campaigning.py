@@ -130,14 +130,14 @@ def _living(ask: Ask, ref: str, stream: bytes) -> Any:
 
 def _came(ask: Ask, ref: str, job: Job | None) -> Flow[Reserved]:
     if job is None:
-        return (yield from ask.came(ref, ask.nobody()))
+        return (yield from ask.came(ask.nobody()))
     if isinstance(job.error, Stale):
         return (yield from ask.flow(ref))
     if isinstance(job.error, StateFull):
         return ask.full()
     if isinstance(job.error, UNOPENED):
         return ask.no("customer.unopened")
-    return (yield from ask.came(ref, job.outcome()))
+    return (yield from ask.came(job.outcome()))
 
 
 def _locate(setting: Setting, refs: Sequence[str]) -> Flow[list[bytes | None]]:
