@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from .rule import Rule
 
 
+ORIGIN = "say where the data came from, at the latest now (GDPR Art. 14(2)(f), 14(3)(b))"
+"""What goes with a choice for somebody whose data came from elsewhere, until they have been told."""
+
+
 @attrs.frozen(kw_only=True, repr=False)
 class Pick:
     """The explained answer to ``pick``; falsy when nothing was chosen.
@@ -54,6 +58,7 @@ class Pick:
         title: the purpose in the words that the customer was told.
         agreed: when the customer agreed to the purpose, if that is what it rests on (UTC).
         contact: where to reach the controller.
+        source: who gave us data of the customer's, as long as they have not been told (Art. 14 GDPR).
     """
 
     offer: Offer | None = None
@@ -71,6 +76,7 @@ class Pick:
     title: str = ""
     agreed: datetime | None = None
     contact: str = ""
+    source: str = ""
 
     def __bool__(self) -> bool:
         """Tell whether an offer was chosen."""
@@ -174,6 +180,8 @@ def pick(
         return Pick(channel=channel, withheld=withheld, since=since, try_again=again)
     aim = judged[chosen].aim
     decision = case.permission(chosen, aim.uses)
+    if state.owed is not None:
+        decision = replace(decision, obligations=(*decision.obligations, ORIGIN))
     return Pick(
         offer=chosen,
         level=aim.level,
@@ -189,6 +197,7 @@ def pick(
         title=_title(policy, chosen),
         agreed=_agreed(state, decision),
         contact=policy.controller.contact,
+        source="" if state.owed is None else state.owed.source,
     )
 
 

@@ -77,10 +77,17 @@ def peace(_: Offer, facts: Facts) -> Reason | None:
 
 
 def topics(offer: Offer, facts: Facts) -> Reason | None:
-    """Whoever has said what they care about hears of nothing else (E13), but for services."""
+    """Whoever has said what they care about hears of nothing else (E13), but for services.
+
+    Every topic of the offer has to be wanted: tea for Mother's Day is about Mother's Day, too. An offer
+    that names none is not known to be wanted: it may wait on a page, and does not reach out.
+    """
     stated = facts.state.preferences
     if facts.service or stated is None or stated.topics is None:
         return None
+    if not offer.topics:
+        silent = not stated.topics or timing.reaches(facts.channel)
+        return reason("contact.topic", "the offer names no topic") if silent else None
     unwanted = sorted(offer.topics.difference(stated.topics))
     return reason("contact.topic", ", ".join(unwanted)) if unwanted else None
 

@@ -145,14 +145,14 @@ def _living(ask: Ask, ref: str, stream: bytes) -> Any:
 
 def _came(ask: Ask, ref: str, job: Job | None) -> Flow[Reserved]:
     if job is None:
-        return (yield from ask.came(ref, ask.nobody()))
+        return (yield from ask.came(ask.nobody()))
     if isinstance(job.error, Stale):
         return (yield from ask.flow(ref))
     if isinstance(job.error, StateFull):
         return ask.full()
     if isinstance(job.error, UNOPENED):
         return ask.no("customer.unopened")
-    return (yield from ask.came(ref, job.outcome()))
+    return (yield from ask.came(job.outcome()))
 
 
 def _locate(setting: Setting, refs: Sequence[str]) -> Flow[list[bytes | None]]:
@@ -209,12 +209,16 @@ class Audience:
         if self._ask is None:
             return bool(decide(self._setting.policy, book.state, self._request, book.now()))
         found = self._ask.pick(book.state, book.now())
-        return bool(found) or _waits(found)
+        return bool(found) or _waits(found, _OPEN)
 
 
-def _waits(found: Pick) -> bool:
-    """Say whether nothing but time stands in the way."""
-    return bool(found.reasons) and all(why.code in TIMED for why in found.reasons)
+_OPEN = frozenset({"contact.topic"})
+"""What is not known before there is an offer: what it is about."""
+
+
+def _waits(found: Pick, beside: frozenset[str] = frozenset()) -> bool:
+    """Say whether nothing but time, and what is *beside* it, stands in the way."""
+    return bool(found.reasons) and all(why.code in TIMED or why.code in beside for why in found.reasons)
 
 
 class Walk:

@@ -266,9 +266,17 @@ def test_topics_and_channels_that_somebody_does_not_want():
     assert ["contact.topic"] == codes(preferring(topic, topics=("tea",)))
     assert preferring(topic, topics=("tea", "mothers-day", "mate"))
     assert preferring(topic, channels=("email",))
-    assert preferring(Scene(), topics=("tea",))  # of an offer that names no topic nothing is known
+    assert preferring(Scene(), channels=("email",), most=3)  # who has named no topics hears of all
     assert ["preference.channel"] == codes(preferring(Scene(), channels=("sms",)))
     assert preferring(Scene(channel="sms"), channels=("sms",))
+
+
+def test_an_offer_that_names_no_topic_waits_where_the_customer_comes_by():
+    """Leaving the topic away is no way around "only tea": it may stand on a page, but does not reach out."""
+    assert ["contact.topic"] == codes(preferring(Scene(), topics=("tea",)))
+    assert ["contact.topic"] == codes(preferring(Scene(channel="push"), topics=("tea",)))
+    assert preferring(Scene(channel="web"), topics=("tea",))
+    assert ["contact.topic"] == codes(preferring(Scene(channel="web"), topics=()))
 
 
 def test_both_sides_of_how_often_somebody_wants_to_hear():
