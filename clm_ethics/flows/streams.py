@@ -36,6 +36,11 @@ def policy_stream(tenant: str, digest: str) -> bytes:
     return sha256(b"clm_ethics/policy/1\n" + tenant.encode() + b"\n" + digest.encode()).digest()
 
 
+def policies_stream(tenant: str) -> bytes:
+    """Return the id of the stream that remembers which policy came into force when."""
+    return sha256(b"clm_ethics/policies/1\n" + tenant.encode()).digest()
+
+
 def log_stream(tenant: str, generation: int = 0) -> bytes:
     """Return the id of the Merkle log's stream; a log that was rolled back gets a new generation."""
     return sha256(b"clm_ethics/log/1\n" + bytes([generation]) + tenant.encode()).digest()

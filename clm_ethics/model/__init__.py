@@ -11,6 +11,7 @@
 <State known, 2 entries>
 """
 
+from .asof import fold_as_of
 from .events import (
     AnyEvent,
     Asked,
@@ -87,4 +88,5 @@ __all__ = [
     "Withdrawn",
     "apply",
     "fold",
+    "fold_as_of",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
-from ..errors import SealBroken, SourceError
+from ..errors import SealBroken, SourceError, UsageError
 from ..flows import Book, Job, effects
 from ..flows.book import Cell, Value, open_cell
 from ..flows.setting import NOBODY
@@ -20,8 +20,9 @@ from ..policy.typed import loaded
 from ..policy.visible import kept_until
 from ..policy.words import reason
 from ..transparency.story import History, Line, confidential
-from .checking import check_count, check_names
+from .checking import check_count, check_request
 from .common import REF, check_actor, moved, on_customer, open_entry, peek
+from .looking_back import decide_as_of
 from .views import View
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..flows import Flow, Setting
+    from ..model.asof import Known
     from ..model.state import State
     from ..policy import Decision, Grant, Policy, Reason
     from ..vault.sealing import Sealer
@@ -60,25 +62,52 @@ def may(
     fields: Iterable[str] | None = None,
     channel: str | None = None,
     at: datetime | None = None,
+    known: Known | None = None,
 ) -> Flow[Decision]:
-    """Decide, and write nothing."""
+    """Decide, and write nothing.
+
+    Args:
+        setting: the steward's.
+        ref: the host's reference of the customer.
+        purpose: for what.
+        fields: which fields; by default all that the purpose lists.
+        channel: the channel on which somebody would be contacted.
+        at: as of which instant; by default now. Alone it asks how today's state and policy answer then.
+        known: answers as of *at* under the policy in force then: ``then`` with what had been learnt by then,
+            ``now`` with what had happened by then, as it is known today.
+
+    Raises:
+        UnknownName: the policy (that of then, with *known*) has no such purpose, field or channel.
+        UsageError: *known* without *at*, or something else than these two.
+    """
+    if known is not None:
+        return (yield from _looked_back(setting, ref, purpose, fields, channel, at, known))
     request = check_request(setting.policy, purpose, fields, channel, setting.acting)
     moment = setting.clock() if at is None else aware(at, "may(at=)")
     book = yield from peek(setting, ref)
     return setting.asked(book.state, request, decide(setting.policy, book.state, request, moment))
 
 
-def check_request(
-    policy: Policy, purpose: str, fields: Iterable[str] | None, channel: str | None, actor: str | None = None
-) -> Request:
-    """Return a checked request; unknown names raise at once, whoever the customer is."""
-    policy.purpose(purpose)
-    wanted = None if fields is None else check_names(fields, f"fields of `{purpose}`")
-    if wanted is not None:
-        policy.check_fields(wanted)
-    if channel is not None:
-        policy.channel(channel)
-    return Request(purpose, wanted, channel or "", actor=actor)
+def _looked_back(
+    setting: Setting,
+    ref: str,
+    purpose: str,
+    fields: Iterable[str] | None,
+    channel: str | None,
+    at: datetime | None,
+    known: Known,
+) -> Flow[Decision]:
+    if at is None:
+        raise UsageError(
+            "known= without at=", place="may(known=)", remedy="pass at=, the instant asked about"
+        )
+    moment = aware(at, "may(at=)")
+    book = yield from peek(setting, ref)
+    return (
+        yield from decide_as_of(
+            setting, book, purpose, fields=fields, channel=channel, at=moment, known=known
+        )
+    )
 
 
 def read(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import UsageError
+from ..policy import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from ..policy import Policy
 
 T = TypeVar("T")
 
@@ -30,6 +33,19 @@ def check_names(given: Iterable[str], place: str) -> tuple[str, ...]:
     if not all(isinstance(name, str) for name in names):
         raise UsageError("a name that is not text", place=place, remedy="write names of the policy")
     return tuple(dict.fromkeys(names))
+
+
+def check_request(
+    policy: Policy, purpose: str, fields: Iterable[str] | None, channel: str | None, actor: str | None = None
+) -> Request:
+    """Return a checked request; unknown names raise at once, whoever the customer is."""
+    policy.purpose(purpose)
+    wanted = None if fields is None else check_names(fields, f"fields of `{purpose}`")
+    if wanted is not None:
+        policy.check_fields(wanted)
+    if channel is not None:
+        policy.channel(channel)
+    return Request(purpose, wanted, channel or "", actor=actor)
 
 
 def check_several(given: Iterable[T], what: str, place: str) -> tuple[T, ...]:

@@ -9,6 +9,7 @@ from ..errors import KeysMissing, StorageUnavailable, UsageError
 from ..flows import DATA, KEYS, effects, streams
 from ..storage.contract import COPYING, Head, Write
 from ..vault.tenant import TenantKeys
+from .policies import note_policy
 
 if TYPE_CHECKING:
     from ..flows import Flow, Setting
@@ -110,8 +111,9 @@ def _check_together(setting: Setting, name: bytes, keys: Head, marker: Head | No
 def _store_policy(setting: Setting) -> Flow[None]:
     """Keep each version of the policy that was ever in force, under its hash."""
     name = streams.policy_stream(setting.tenant, setting.policy.hash)
-    if (yield from effects.load_one(name)) is not None:
-        return
-    document = setting.policy.declared.canonical
-    new = Head(setting.version(), 0, b"", document, b"", ())
-    yield from effects.commit_one(Write(name, 0, new))
+    kept, history = yield from effects.load((name, streams.policies_stream(setting.tenant)))
+    if kept is None:
+        document = setting.policy.declared.canonical
+        new = Head(setting.version(), 0, b"", document, b"", ())
+        yield from effects.commit_one(Write(name, 0, new))
+    yield from note_policy(setting, history)

@@ -158,7 +158,7 @@ def orphans(place: Place) -> list[bytes]:
     setting = place.open("looking")._setting
     customers = [name for name, head in heads(place.data).items() if len(name) == streams.STREAM]
     known = {streams.key_stream(name) for name in living(place)} | {streams.tenant_stream("main")}
-    known |= {streams.policy_stream("main", setting.policy.hash)}
+    known |= {streams.policy_stream("main", setting.policy.hash), streams.policies_stream("main")}
     keys = heads(place.keys if place.keys is not None else place.data)
     return [
         name
