@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from . import appending, decision, importing, reading, sharing, storing, verifying
+from . import appending, deciding, decision, importing, reading, sharing, storing, verifying
 from .measure import TINY, Row, Size, facts
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS: dict[str, Callable[[Size], list[Row]]] = {
     "decision": decision.run,
+    "deciding": deciding.run,
     "reading": reading.run,
     "appending": appending.run,
     "sharing": sharing.run,

@@ -90,6 +90,11 @@ class _Answer:
         """What was used tells how the customer behaves."""
         return self._reserved.pick.profiling
 
+    @property
+    def source(self) -> str:
+        """Who gave us data of the customer's: the message has to say so; empty: nothing is owed."""
+        return self._reserved.pick.source
+
     def explain(self, *, html: bool = False) -> str:
         """Say to the customer why they see this, or nothing; with *html* as paragraphs, escaped."""
         return self._reserved.pick.explain(html=html)
@@ -104,10 +109,10 @@ class _Answer:
         return setting
 
     def _resolve(self, *, sent: bool, by: str | None) -> Flow[choosing.Reserved]:
-        return choosing.resolve(self._setting, self.ref, self._reserved, by=by or self._by, sent=sent)
+        return choosing.resolve(self._setting, self._reserved, by=by or self._by, sent=sent)
 
     def _still(self) -> Flow[choosing.Reserved]:
-        return choosing.still(self._setting, self.ref, self._reserved)
+        return choosing.still(self._setting, self._reserved)
 
 
 class Choice(_Answer):

@@ -33,6 +33,7 @@ from .verbs import (
     importing,
     informing,
     ledgering,
+    measuring,
     opening,
     planning,
     proving,
@@ -47,7 +48,6 @@ from .verbs import (
 
 if TYPE_CHECKING:
     from collections.abc import (
-        AsyncIterable,
         AsyncIterator,
         Callable,
         Coroutine,
@@ -308,7 +308,7 @@ class Steward:
 
     def choose_many(
         self,
-        refs: Iterable[str | Customer],
+        refs: campaigning.Refs,
         offers: Iterable[Offer],
         *,
         channel: str,
@@ -342,6 +342,7 @@ class Steward:
     after_restore = blocking(restoring.after_restore)
     simulate = blocking(simulating.simulate)
     least_data = blocking(simulating.least_data)
+    report = blocking(measuring.report)
 
     def diff(self, candidate: Policy) -> Diff:
         """Return what changes under *candidate*; see ``policy.diff``."""
@@ -525,7 +526,7 @@ class AsyncSteward:
 
     def choose_many(
         self,
-        refs: Iterable[str | AsyncCustomer] | AsyncIterable[str | AsyncCustomer],
+        refs: campaigning.Refs,
         offers: Iterable[Offer],
         *,
         channel: str,
@@ -565,6 +566,7 @@ class AsyncSteward:
     after_restore = awaiting(restoring.after_restore)
     simulate = awaiting(simulating.simulate)
     least_data = awaiting(simulating.least_data)
+    report = awaiting(measuring.report)
 
     def diff(self, candidate: Policy) -> Diff:
         """Return what changes under *candidate*; see ``policy.diff``."""

@@ -1,8 +1,9 @@
 """Policies, lives and questions made up: what the properties of the core are tried on.
 
-A *policy* is drawn dense: few names, every kind of basis, processing, regime and retention. A
+A *policy* is dense: few names, every kind of basis, processing, regime and retention. A
 *life* is a list of events in time order, such as the verbs write them and worse. Both are small
-enough to read when a property fails.
+enough to read when a property fails. Who chooses is a :class:`tests.picking.Pick`: hypothesis in
+``policies``, ``lives``, ``questions`` and ``moments``, a seeded die in ``test_decide_many``.
 """
 
 from __future__ import annotations
@@ -43,16 +44,19 @@ from clm_ethics.model import (
     Withdrawn,
 )
 from clm_ethics.policy import Basis, Policy, Request
+from tests.picking import Drawn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tests.picking import Pick
 
 START = datetime(2023, 9, 1, 9, 30, tzinfo=UTC)
 """When the lives begin: before several laws of the packs change."""
 DAY = timedelta(days=1)
 
 NAMES = ("account", "news", "tips", "ads", "books")
-"""The purposes; what they do is drawn."""
+"""The purposes; what they do is made up."""
 STAGES = ("fresh", "active", "quiet", "gone")
 REGIONS = ("DE", "AT", "FR", "DK", "GB", "US-CA", "DE-BY", "US-NY", "JP", "CH", "US-MD", "US-CT", "US-OR")
 ESTABLISHED = (["DE"], ["GB"], ["US-CA"], ["DE", "GB"], ["AT", "US-CA"], ["US-OH"], ["AR"])
@@ -101,20 +105,10 @@ PROCESSING = (
 BASES = ("consent", "consent", *(basis.value for basis in Basis))
 
 
-def some(names: Sequence[str], *, most: int = 4, least: int = 0) -> st.SearchStrategy[list[str]]:
-    """Draw different ones of *names*."""
-    return (
-        st.lists(st.sampled_from(names), unique=True, max_size=most, min_size=least) if names else st.just([])
-    )
-
-
-def rarely(draw: st.DrawFn, one_in: int = 4) -> bool:
-    """Draw true once in a while; shrinks to false."""
-    return draw(st.integers(0, one_in - 1)) == one_in - 1
-
-
-def _bases(draw: st.DrawFn, processing: Sequence[str]) -> list[str]:
-    drawn = draw(st.lists(st.sampled_from(BASES), min_size=1, max_size=3, unique=True))
+def _bases(pick: Pick, processing: Sequence[str]) -> list[str]:
+    drawn = pick.some(BASES, most=3, least=1)
+    if "direct_marketing" in processing and pick.rarely():
+        drawn = ["soft_opt_in", *(basis for basis in drawn if basis != "soft_opt_in")]
     banned = set()
     if {"direct_marketing", "targeted_ads"} & set(processing):
         banned |= {"contract", "legal_obligation", "vital_interest"}
@@ -123,50 +117,49 @@ def _bases(draw: st.DrawFn, processing: Sequence[str]) -> list[str]:
     return [basis for basis in drawn if basis not in banned] or ["consent"]
 
 
-def _purpose(draw: st.DrawFn, name: str) -> dict[str, Any]:
-    processing = draw(st.sampled_from(PROCESSING))
-    listed = draw(some([*FIELDS, "born", "region", "stage"], most=6))
+def _purpose(pick: Pick, name: str) -> dict[str, Any]:
+    processing = pick.one(PROCESSING)
+    listed = pick.some([*FIELDS, "born", "region", "stage"], most=6)
     found: dict[str, Any] = {
         "title": {"en": name},
         "processing": list(processing),
-        "basis": _bases(draw, processing),
+        "basis": _bases(pick, processing),
         "law": "some law",
         "assessment": "assessment 7",
         "fields": listed,
     }
     if "direct_marketing" in processing:
-        found["channels"] = draw(some(list(CHANNELS), most=2))
+        found["channels"] = pick.some(list(CHANNELS), most=2)
         needed = {CHANNELS[each].get("address", "email") for each in found["channels"]}
         found["fields"] = listed = [*listed, *sorted(needed - set(listed))]
-    if rarely(draw):
-        keys = draw(some(["US", "US-CA", "GB", "DE", "eu-gdpr"], most=2, least=1))
-        found["basis_under"] = {key: _bases(draw, processing) for key in keys}
-    found["explicit"] = draw(some([each for each in listed if each == "allergies"]))
-    found["coarse"] = {each: COARSE[each] for each in draw(some([each for each in listed if each in COARSE]))}
-    if draw(st.booleans()):
+    if pick.rarely():
+        keys = pick.some(["US", "US-CA", "GB", "DE", "eu-gdpr"], most=2, least=1)
+        found["basis_under"] = {key: _bases(pick, processing) for key in keys}
+    found["explicit"] = pick.some([each for each in listed if each == "allergies"])
+    found["coarse"] = {each: COARSE[each] for each in pick.some([each for each in listed if each in COARSE])}
+    if pick.flag():
         found["keep"] = {
-            "for": draw(st.sampled_from(SPANS)),
-            "from": draw(st.sampled_from(["collected", "contract_end", "withdrawal", "year_end"])),
+            "for": pick.one(SPANS),
+            "from": pick.one(["collected", "contract_end", "withdrawal", "year_end"]),
         }
-    if rarely(draw, 6):
-        found["stages"] = draw(some(STAGES, most=3, least=1))
-    if rarely(draw):
-        found["compatible_with"] = draw(some([each for each in NAMES if each != name], most=2))
-    if rarely(draw):
+    if pick.rarely(6):
+        found["stages"] = pick.some(STAGES, most=3, least=1)
+    if pick.rarely():
+        found["compatible_with"] = pick.some([each for each in NAMES if each != name], most=2)
+    if pick.rarely():
         found["consent_expires"] = "P13M"
-    if rarely(draw):
+    if pick.rarely():
         found["actors"] = ["web"]
-    found["sale"] = draw(st.booleans())
-    found["support"] = rarely(draw)
-    found["device"] = rarely(draw)
+    found["sale"] = pick.flag()
+    found["support"] = pick.rarely()
+    found["device"] = pick.rarely()
     return found
 
 
-@st.composite
-def documents(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw the document of a valid policy."""
-    names = draw(some(NAMES, most=4, least=1))
-    purposes = {name: _purpose(draw, name) for name in names}
+def make_document(pick: Pick) -> dict[str, Any]:
+    """Make up the document of a valid policy."""
+    names = pick.some(NAMES, most=4, least=1)
+    purposes = {name: _purpose(pick, name) for name in names}
     for each in purposes.values():
         each["compatible_with"] = [other for other in each.get("compatible_with", ()) if other in purposes]
     contracts = [name for name, each in purposes.items() if "contract" in _all_bases(each)]
@@ -181,10 +174,10 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "controller": {
             "name": "Shop",
             "contact": "privacy@shop.example",
-            "established": draw(st.sampled_from(ESTABLISHED)),
-            "markets": draw(some(REGIONS, most=3)),
-            "audience": draw(st.sampled_from(["adults", "general", "children"])),
-            "facts": draw(st.sampled_from(STATED)),
+            "established": pick.one(ESTABLISHED),
+            "markets": pick.some(REGIONS, most=3),
+            "audience": pick.one(["adults", "general", "children"]),
+            "facts": pick.one(STATED),
         },
         "fields": FIELDS,
         "events": {
@@ -193,10 +186,10 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
                 "appends": {each: ["a"] for each in ["visits"] if each in listed},
             },
             "delivered": {"closes": contracts},
-            "complaint": {"mutes": {draw(st.sampled_from(["direct_marketing", "personalization"])): "P14D"}},
+            "complaint": {"mutes": {pick.one(["direct_marketing", "personalization"]): "P14D"}},
         },
         "purposes": purposes,
-        "lifecycle": {"start": "fresh", "purpose": draw(st.sampled_from(names)), "moves": moves},
+        "lifecycle": {"start": "fresh", "purpose": pick.one(names), "moves": moves},
         "channels": CHANNELS,
     }
 
@@ -205,62 +198,50 @@ def _all_bases(purpose: dict[str, Any]) -> set[str]:
     return {*purpose["basis"], *(each for bases in purpose.get("basis_under", {}).values() for each in bases)}
 
 
-@lru_cache(maxsize=64)
-def _compiled(text: str) -> Policy:
-    return Policy.of(json.loads(text))
-
-
-def policies() -> st.SearchStrategy[Policy]:
-    """Draw a valid policy, compiled."""
-    return documents().map(lambda document: _compiled(json.dumps(document)))
-
-
 class _Teller:
     """Draws the events of one life; each knows the policy and the time."""
 
-    def __init__(self, draw: st.DrawFn, policy: Policy) -> None:
-        self.draw = draw
+    def __init__(self, pick: Pick, policy: Policy) -> None:
+        self.pick = pick
         self.policy = policy
         self.names = sorted(policy.purposes)
-        self.at = START + DAY * draw(st.integers(0, 900))
+        self.at = START + DAY * pick.number(0, 900)
 
     def purpose(self) -> str:
-        return self.draw(st.sampled_from(self.names))
+        return self.pick.one(self.names)
 
     def collected(self, *, appended: bool = False) -> tuple[Collected, ...]:
         names = LISTS if appended else [name for name in FIELDS if name != "points"]
-        return tuple(self._one(name, appended=appended) for name in self.draw(some(names, most=3)))
+        return tuple(self._one(name, appended=appended) for name in self.pick.some(names, most=3))
 
     def _one(self, name: str, *, appended: bool) -> Collected:
-        items = self.draw(st.integers(1, 3)) if name in LISTS and not appended else 1
+        items = self.pick.number(1, 3) if name in LISTS and not appended else 1
         return Collected(
             field=name,
-            announced=tuple(self.names if self.draw(st.booleans()) else sorted(self.draw(some(self.names)))),
+            announced=tuple(self.names if self.pick.flag() else sorted(self.pick.some(self.names))),
             commitment=b"\x01" * 32,
             items=items,
             appended=appended,
-            dropped=self.draw(st.integers(0, 1)) if appended else 0,
-            consented=rarely(self.draw),
+            dropped=self.pick.number(0, 1) if appended else 0,
+            consented=self.pick.rarely(),
         )
 
     def about(self) -> dict[str, str]:
         about = {}
-        if self.draw(st.booleans()):
-            about["region"] = self.draw(st.sampled_from(REGIONS))
-        if self.draw(st.booleans()):
-            about["born"] = (
-                f"{self.at.year - self.draw(st.sampled_from([8, 12, 13, 14, 15, 16, 17, 40]))}-06-15"
-            )
-        if rarely(self.draw):
-            about["kind"] = self.draw(st.sampled_from(["consumer", "business"]))
+        if self.pick.flag():
+            about["region"] = self.pick.one(REGIONS)
+        if self.pick.flag():
+            about["born"] = f"{self.at.year - self.pick.one([8, 12, 13, 14, 15, 16, 17, 40])}-06-15"
+        if self.pick.rarely():
+            about["kind"] = self.pick.one(["consumer", "business"])
         return about
 
     def happened(self) -> datetime | None:
-        return self.at - DAY * self.draw(st.integers(0, 100)) if rarely(self.draw) else None
+        return self.at - DAY * self.pick.number(0, 100) if self.pick.rarely() else None
 
     def enrolled(self) -> Event:
-        moves = (Moved(stage=self.draw(st.sampled_from(STAGES)), at=self.at),)
-        informed = tuple(self.draw(some(self.names)))
+        moves = (Moved(stage=self.pick.one(STAGES), at=self.at),)
+        informed = tuple(self.pick.some(self.names))
         name = self.purpose()
         contract = Basis.CONTRACT in self.policy.purposes[name].all_bases
         return Enrolled(
@@ -275,18 +256,18 @@ class _Teller:
         )
 
     def put(self) -> Event:
-        informed = tuple(self.draw(some(self.names)))
-        if rarely(self.draw):
+        informed = tuple(self.pick.some(self.names))
+        if self.pick.rarely(3):
             return self.sold()
         return Put(
             at=self.at,
             happened=self.happened(),
             purpose=self.purpose(),
             collected=self.collected(),
-            about=self.about() if rarely(self.draw) else {},
+            about=self.about() if self.pick.rarely() else {},
             informed=informed,
             shown="n" if informed else "",
-            by=self.draw(st.sampled_from(["web", "till"])),
+            by=self.pick.one(["web", "till"]),
         )
 
     def sold(self) -> Event:
@@ -294,14 +275,14 @@ class _Teller:
         sales = [each for each in self.names if self.policy.purposes[each].sale] or self.names
         told = tuple(self.names)
         collected = tuple(Collected(field=each, announced=told) for each in ("email", "phone"))
-        purpose = self.draw(st.sampled_from(sales))
+        purpose = self.pick.one(sales)
         return Put(at=self.at, purpose=purpose, collected=collected, informed=told, shown="n")
 
     def recorded(self) -> Event:
-        name = self.draw(st.sampled_from(sorted(self.policy.events)))
+        name = self.pick.one(sorted(self.policy.events))
         rule = self.policy.events[name]
-        key = bytes([self.draw(st.integers(0, 2))])
-        brought = on_stage(self.policy, self.draw(st.sampled_from(STAGES)), name, self.at)
+        key = bytes([self.pick.number(0, 2)])
+        brought = on_stage(self.policy, self.pick.one(STAGES), name, self.at)
         return Recorded(
             at=self.at,
             event=name,
@@ -319,68 +300,68 @@ class _Teller:
 
     def granted(self) -> Event:
         asked = [each for each in self.names if Basis.CONSENT in self.policy.purposes[each].all_bases]
-        name = self.draw(st.sampled_from(asked)) if asked else self.purpose()
+        name = self.pick.one(asked) if asked else self.purpose()
         purpose, clause = self.policy.purposes[name], self.policy.clauses[name]
         clauses = [clause] * 6 + [replace(clause, title=b"another."), None]
-        expires = purpose.consent_expires or Duration(months=self.draw(st.sampled_from([1, 6, 13])))
+        expires = purpose.consent_expires or Duration(months=self.pick.one([1, 6, 13]))
         named = [*purpose.explicit, *purpose.processing]
         return Granted(
             at=self.at,
             happened=self.happened(),
             purpose=name,
-            clause=self.draw(st.sampled_from(clauses)),
-            proven=not rarely(self.draw, 8),
-            until=expires.after(self.at) if self.draw(st.booleans()) else None,
-            explicit=tuple(self.draw(st.sampled_from([(), named, named[:1]]))),
-            channels=tuple(self.draw(some(purpose.channels))) if rarely(self.draw) else (),
-            given_by="guardian" if rarely(self.draw) else "subject",
+            clause=self.pick.one(clauses),
+            proven=not self.pick.rarely(8),
+            until=expires.after(self.at) if self.pick.flag() else None,
+            explicit=tuple(self.pick.one([(), named, named[:1]])),
+            channels=tuple(self.pick.some(purpose.channels, most=1)) if self.pick.rarely(2) else (),
+            given_by="guardian" if self.pick.rarely() else "subject",
             shown="n",
         )
 
     def no(self) -> Event:
         name = self.purpose()
         marketing = self.policy.purposes[name].marketing
-        kind = self.draw(st.sampled_from(["refused", "withdrawn", "objected", "restricted"]))
+        kind = self.pick.one(["refused", "withdrawn", "objected", "restricted"])
         if kind == "objected":
-            return Objected(at=self.at, purpose=name, marketing=marketing and not rarely(self.draw))
+            return Objected(at=self.at, purpose=name, marketing=marketing and not self.pick.rarely())
         if kind == "restricted":
             return Restricted(at=self.at, reason="accuracy is contested")
         return (Refused if kind == "refused" else Withdrawn)(at=self.at, purpose=name)
 
     def other(self) -> Event:
-        kind = self.draw(st.sampled_from(["signal", "cleared", "lifted", "swept", "moved", "read"]))
+        kind = self.pick.one(["signal", "cleared", "lifted", "swept", "moved", "read"])
         if kind in {"signal", "cleared"}:
             return SignalReceived(at=self.at, signal="gpc", cleared=kind == "cleared")
         if kind == "swept":
-            names = self.draw(some(list(FIELDS), most=2))
-            removed = tuple(Removed(field=each, items=self.draw(st.integers(0, 2))) for each in names)
+            names = self.pick.some(list(FIELDS), most=2)
+            removed = tuple(Removed(field=each, items=self.pick.number(0, 2)) for each in names)
             return Swept(at=self.at, removed=removed)
         if kind == "moved":
-            return Swept(at=self.at, moves=(Moved(stage=self.draw(st.sampled_from(STAGES)), at=self.at),))
+            return Swept(at=self.at, moves=(Moved(stage=self.pick.one(STAGES), at=self.at),))
         return RestrictionLifted(at=self.at) if kind == "lifted" else Read(at=self.at, purpose=self.purpose())
 
     def talk(self) -> Event:
         """What leaves the permissions alone: contacts and what becomes of them, refusals, forgettings."""
-        kind = self.draw(st.sampled_from(["chosen", "sent", "cancelled", "refusal", "forgotten"]))
+        kind = self.pick.one(["chosen", "sent", "cancelled", "refusal", "forgotten"])
         if kind == "chosen":
-            since = self.at - 30 * DAY if self.draw(st.booleans()) else None
+            since = self.at - 30 * DAY if self.pick.flag() else None
             return Chosen(at=self.at, offer="o", purpose=self.purpose(), channel="email", since=since)
         if kind in {"sent", "cancelled"}:
-            return (Sent if kind == "sent" else Cancelled)(at=self.at, choice=self.draw(st.integers(1, 12)))
+            return (Sent if kind == "sent" else Cancelled)(at=self.at, choice=self.pick.number(1, 12))
         if kind == "refusal":
             return Refusal(at=self.at, verb="read", purpose=self.purpose(), code="consent.missing")
-        return Forgotten(at=self.at, ranges=((1, self.draw(st.integers(1, 4))),), until=self.at)
+        return Forgotten(at=self.at, ranges=((1, self.pick.number(1, 4)),), until=self.at)
 
     def erased(self) -> list[Event]:
         laws = [each for each in self.names if Basis.LEGAL_OBLIGATION in self.policy.purposes[each].all_bases]
-        kept = self.draw(some([f for each in laws for f in self.policy.purposes[each].fields]))
+        kept = self.pick.some([f for each in laws for f in self.policy.purposes[each].fields])
         begun = ErasureBegun(at=self.at, survivors=dict.fromkeys(kept, laws[0] if laws else ""))
         return [begun, ErasureDone(at=self.at)]
 
     def next(self) -> Event:
-        self.at += DAY * self.draw(st.sampled_from([0, 0, 1, 20, 61, 91, 200, 400]))
+        self.at += DAY * self.pick.one([0, 0, 1, 20, 61, 91, 200, 400])
         kinds = [self.granted, self.granted, self.no, self.put, self.recorded, self.other, self.corrected]
-        return self.draw(st.sampled_from([*kinds, self.talk]))()
+        return self.pick.one([*kinds, self.talk])()
 
 
 def on_stage(policy: Policy, stage: str, event: str, at: datetime) -> tuple[Moved, ...]:
@@ -389,43 +370,84 @@ def on_stage(policy: Policy, stage: str, event: str, at: datetime) -> tuple[Move
     return tuple(Moved(stage=each, at=at) for each in found[:1])
 
 
+def make_life(
+    pick: Pick, policy: Policy, *, most: int = 7, known: bool = False, erased: bool = True
+) -> list[Event]:
+    """Make up the events of one customer, in time order; *known*: always enrolled."""
+    teller = _Teller(pick, policy)
+    if not known and pick.rarely(20):
+        return []
+    events = [teller.enrolled()]
+    events += [teller.next() for _ in range(pick.number(0, most))]
+    if erased and pick.rarely(16):
+        events += teller.erased()
+    return events
+
+
+def make_question(pick: Pick, policy: Policy) -> Request:
+    """Make up a request about one of the policy's purposes."""
+    name = pick.one(sorted(policy.purposes))
+    purpose = policy.purposes[name]
+    fields = pick.some([*FIELDS, "born", "region", "stage"], most=4) if pick.rarely() else None
+    return Request(
+        purpose=name,
+        fields=None if fields is None else tuple(fields),
+        channel=pick.one(
+            ["", "", *purpose.channels, *purpose.channels, "web"][: None if pick.rarely() else -1]
+        ),
+        collect=pick.rarely(8),
+        actor=pick.one([None, None, "web", "web", "till"]),
+    )
+
+
+def make_moment(pick: Pick, events: Sequence[Event]) -> datetime:
+    """Make up an instant around the events, or long after them."""
+    base = pick.one([START, *(event.at for event in events)])
+    days = pick.one([-400, -1, 0, 0, 1, 13, 14, 30, 31, 60, 61, 100, 200, 370, 800, 1200])
+    return base + DAY * days + timedelta(seconds=pick.one([0, 0, -1, 1, 20000]))
+
+
+# --- hypothesis draws them ------------------------------------------------------------------------
+
+
+def some(names: Sequence[str], *, most: int = 4, least: int = 0) -> st.SearchStrategy[list[str]]:
+    """Draw different ones of *names*."""
+    return (
+        st.lists(st.sampled_from(names), unique=True, max_size=most, min_size=least) if names else st.just([])
+    )
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw the document of a valid policy."""
+    return make_document(Drawn(draw))
+
+
+@lru_cache(maxsize=64)
+def _compiled(text: str) -> Policy:
+    return Policy.of(json.loads(text))
+
+
+def policies() -> st.SearchStrategy[Policy]:
+    """Draw a valid policy, compiled."""
+    return documents().map(lambda document: _compiled(json.dumps(document)))
+
+
 @st.composite
 def lives(
     draw: st.DrawFn, policy: Policy, *, most: int = 7, known: bool = False, erased: bool = True
 ) -> list[Event]:
     """Draw the events of one customer, in time order; *known*: always enrolled."""
-    teller = _Teller(draw, policy)
-    if not known and rarely(draw, 20):
-        return []
-    events = [teller.enrolled()]
-    events += [teller.next() for _ in range(draw(st.integers(0, most)))]
-    if erased and rarely(draw, 16):
-        events += teller.erased()
-    return events
+    return make_life(Drawn(draw), policy, most=most, known=known, erased=erased)
 
 
 @st.composite
 def questions(draw: st.DrawFn, policy: Policy) -> Request:
     """Draw a request about one of the policy's purposes."""
-    name = draw(st.sampled_from(sorted(policy.purposes)))
-    purpose = policy.purposes[name]
-    fields = draw(some([*FIELDS, "born", "region", "stage"], most=4)) if rarely(draw) else None
-    return Request(
-        purpose=name,
-        fields=None if fields is None else tuple(fields),
-        channel=draw(
-            st.sampled_from(
-                ["", "", *purpose.channels, *purpose.channels, "web"][: None if rarely(draw) else -1]
-            )
-        ),
-        collect=rarely(draw, 8),
-        actor=draw(st.sampled_from([None, None, "web", "web", "till"])),
-    )
+    return make_question(Drawn(draw), policy)
 
 
 @st.composite
 def moments(draw: st.DrawFn, events: Sequence[Event]) -> datetime:
     """Draw an instant around the events, or long after them."""
-    base = draw(st.sampled_from([START, *(event.at for event in events)]))
-    days = draw(st.sampled_from([-400, -1, 0, 0, 1, 13, 14, 30, 31, 60, 61, 100, 200, 370, 800, 1200]))
-    return base + DAY * days + timedelta(seconds=draw(st.sampled_from([0, 0, -1, 1, 20000])))
+    return make_moment(Drawn(draw), events)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from . import ethics, explain, lifecycle, policy, storage, tour, verify
+from . import ethics, explain, lifecycle, policy, report, storage, tour, verify
 from .output import guarded
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ COMMANDS = {
     "tour": tour,
     "explain": explain,
     "ethics": ethics,
+    "report": report,
     "verify": verify,
     "policy": policy,
     "lifecycle": lifecycle,

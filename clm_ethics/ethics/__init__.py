@@ -11,7 +11,6 @@ from .defaults import DEFAULTS, Default
 from .facts import Facts
 from .findings import Finding
 from .offers import Level, Offer
-from .preferences import Preferences
 from .prompts import Prompt, judge_prompt
 from .release import Made, still
 from .review import review
@@ -40,7 +39,6 @@ __all__ = [
     "Made",
     "Offer",
     "Pick",
-    "Preferences",
     "Pressure",
     "Price",
     "Prompt",

@@ -174,7 +174,7 @@ CATALOGUE = (
         "occasions can be opted out of",
         _STATE,
         ("topics", "the customer's preferences"),
-        ("preferences",),
+        ("preferred_topics", "preferred_frequency", "decide"),
         "withheld",
         "",
         "DMA Code; practice of opt-outs for sensitive occasions",

@@ -20,7 +20,6 @@ from .defaults import LEAST_SEGMENT, SERVICE
 from .facts import Facts, is_minor
 from .offers import Level, Offer
 from .plain import explain, explain_html
-from .preferences import preferences_of
 from .rule import apply_rules
 from .rules import AIM_RULES, RULES
 from .words import TIMED, reason
@@ -33,6 +32,10 @@ if TYPE_CHECKING:
     from ..policy.policy import Policy
     from ..policy.values import Channel, Purpose
     from .rule import Rule
+
+
+ORIGIN = "say where the data came from, at the latest now (GDPR Art. 14(2)(f), 14(3)(b))"
+"""What goes with a choice for somebody whose data came from elsewhere, until they have been told."""
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -55,6 +58,7 @@ class Pick:
         title: the purpose in the words that the customer was told.
         agreed: when the customer agreed to the purpose, if that is what it rests on (UTC).
         contact: where to reach the controller.
+        source: who gave us data of the customer's, as long as they have not been told (Art. 14 GDPR).
     """
 
     offer: Offer | None = None
@@ -72,6 +76,7 @@ class Pick:
     title: str = ""
     agreed: datetime | None = None
     contact: str = ""
+    source: str = ""
 
     def __bool__(self) -> bool:
         """Tell whether an offer was chosen."""
@@ -106,6 +111,7 @@ class _Case(NamedTuple):
     rules: tuple[Rule, ...]
     decided: dict[tuple[str, tuple[str, ...]], Decision]
     """Many offers ask for the same: each question is decided once."""
+    told: dict[tuple[str, str], Reason | None]
 
     def permission(self, offer: Offer, fields: Iterable[str]) -> Decision:
         """Decide whether the customer may be contacted for *offer*, with *fields* and the address."""
@@ -160,18 +166,22 @@ def pick(
         UsageError: two offers of one name, something that is no offer, or a time without a zone.
     """
     asked = policy.channel(channel)
-    case = _Case(policy, state, asked, aware(at, "pick"), stage, frozenset(sources), actor, tuple(rules), {})
+    case = _Case(
+        policy, state, asked, aware(at, "pick"), stage, frozenset(sources), actor, (*RULES, *rules), {}, {}
+    )
     ranked = sorted(_checked(policy, offers), key=_rank)
     judged = {offer: _judge(case, offer) for offer in ranked}
     withheld = MappingProxyType({offer.name: each.against for offer, each in judged.items() if each.against})
     chosen = next((offer for offer, each in judged.items() if not each.against), None)
     now = case.at if state.at is None else max(case.at, state.at)
-    since = timing.forgotten_before(policy, now, preferences_of(state).most)
+    since = timing.forgotten_before(policy, now, timing.wanted(state))
     if chosen is None:
         again = _try_again(judged)
         return Pick(channel=channel, withheld=withheld, since=since, try_again=again)
     aim = judged[chosen].aim
     decision = case.permission(chosen, aim.uses)
+    if state.owed is not None:
+        decision = replace(decision, obligations=(*decision.obligations, ORIGIN))
     return Pick(
         offer=chosen,
         level=aim.level,
@@ -187,6 +197,7 @@ def pick(
         title=_title(policy, chosen),
         agreed=_agreed(state, decision),
         contact=policy.controller.contact,
+        source="" if state.owed is None else state.owed.source,
     )
 
 
@@ -242,15 +253,12 @@ def _judge(case: _Case, offer: Offer) -> _Judged:
         return _Judged(nothing, (unreachable,), None)
     stage = decision.stage if case.stage is None else case.stage
     minor = is_minor(case.policy, case.state, decision.at)
-    wants = preferences_of(case.state)
-    facts = Facts(
-        case.policy, case.state, purpose, case.channel, decision.at, stage, minor, preferences=wants
-    )
+    facts = Facts(case.policy, case.state, purpose, case.channel, decision.at, stage, minor)
     aim = _aim(case, offer, facts, decision)
     against = aim.why if aim.level is Level.NONE else ()
     against += tuple(
         why
-        for why in apply_rules((*RULES, *case.rules), offer, facts._replace(level=aim.level))
+        for why in apply_rules(case.rules, offer, facts._replace(level=aim.level), case.told)
         if why not in against
     )
     return _Judged(aim, against, facts)

@@ -8,7 +8,6 @@ from ..model.fold import ADULT
 from ..policy.policy import ASSUMED_AGE
 from .defaults import DISTRESS, GRAVE, SERVICE
 from .offers import Level
-from .preferences import NONE, Preferences
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +29,6 @@ class Facts(NamedTuple):
         stage: the effective lifecycle stage.
         minor: the customer is, or has to be taken for, a minor.
         level: how personal the offer would be; ``NONE`` while that is being found out.
-        preferences: what the customer wants less of.
     """
 
     policy: Policy
@@ -41,7 +39,6 @@ class Facts(NamedTuple):
     stage: str
     minor: bool
     level: Level = Level.NONE
-    preferences: Preferences = NONE
 
     def __repr__(self) -> str:
         """Show what is asked, and nothing of the customer."""

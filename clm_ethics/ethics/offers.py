@@ -154,7 +154,10 @@ class Offer:
 
     @property
     def stated(self) -> dict[str, str]:
-        """What the host states about it, for the ledger: what is missing is stated as "none" or "no"."""
+        """What the host states about it, for the ledger: what is missing is stated as "none" or "no".
+
+        A price, and what it is worth to the customer, stand there only if the host said them.
+        """
         said = {True: "true", False: "false", None: "unsaid"}[self.pressure_true]
         if self.deadline or self.scarcity:
             said = "shown"
@@ -164,7 +167,13 @@ class Offer:
             if self.personal_price
             else "no",
             "other": ", ".join(self._else_stated) or "none",
-        }
+        } | {name: repr(float(value)) for name, value in self._numbers.items() if value is not None}
+
+    @property
+    def _numbers(self) -> dict[str, float | None]:
+        """What a report compares between groups."""
+        asked, public = (self.price.asked, self.price.public) if self.price else (None, None)
+        return {"price": asked, "public_price": public, "customer_value": self.customer_value}
 
     @property
     def _else_stated(self) -> tuple[str, ...]:

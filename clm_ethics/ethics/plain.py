@@ -71,6 +71,8 @@ def _something(pick: Pick, decision: Decision) -> Iterator[str]:
     since = "" if pick.agreed is None else f" on {pick.agreed:%Y-%m-%d}"
     yield f"{_RESTS[Basis(decision.basis)]}{since}."
     yield f"{_LEVELS[pick.level]}{_data(pick, decision)}."
+    if pick.source:
+        yield f"Some of what we know of you came not from you, but from: {pick.source}."
     if pick.profiling:
         yield "That looks at how you behave: it is profiling."
     if pick.why_not_higher:

@@ -46,6 +46,7 @@ class Rule(NamedTuple):
         says: what it asks for, in plain words.
         source: where it comes from.
         own: it is the host's.
+        once: it looks at the customer, the purpose and the channel alone: of many offers it is asked once.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Rule(NamedTuple):
     says: str = ""
     source: str = ""
     own: bool = False
+    once: bool = False
 
     def __call__(self, offer: Offer, facts: Facts) -> Reason | None:
         """Return why *offer* may not be made, if it may not; whatever the rule raises denies."""
@@ -130,7 +132,25 @@ def check_rules(rules: Iterable[Rule], known: Iterable[Rule]) -> tuple[Rule, ...
     return found
 
 
-def apply_rules(rules: Iterable[Rule], offer: Offer, facts: Facts) -> tuple[Reason, ...]:
-    """Return what *rules* say against *offer*, each once, in their order."""
-    found = (each(offer, facts) for each in rules)
-    return tuple(dict.fromkeys(why for why in found if why is not None))
+def apply_rules(
+    rules: Iterable[Rule],
+    offer: Offer,
+    facts: Facts,
+    told: dict[tuple[str, str], Reason | None] | None = None,
+) -> tuple[Reason, ...]:
+    """Return what *rules* say against *offer*, each once, in their order.
+
+    *told* remembers, for other offers of the same case, what does not depend on the offer.
+    """
+    found: dict[Reason, None] = {}
+    for each in rules:
+        key = (each.name, facts.purpose.name)
+        if told is None or not each.once:
+            why = each(offer, facts)
+        elif key in told:
+            why = told[key]
+        else:
+            why = told[key] = each(offer, facts)
+        if why is not None:
+            found[why] = None
+    return tuple(found)

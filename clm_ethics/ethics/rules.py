@@ -18,13 +18,26 @@ if TYPE_CHECKING:
 AIM_RULES = (Rule("minors", state.minor_aim),)
 """What keeps the customer's data out of an offer, which may then still be made without."""
 
+_ONCE = frozenset(
+    {
+        "no_channel_hopping",
+        "left_in_peace",
+        "opt_out_signals",
+        "channel_caps",
+        "contact_budget",
+        "preferred_frequency",
+        "win_back",
+    }
+)
+"""Rules that look at the customer, the purpose and the channel, and not at the offer."""
+
 STATE_RULES = tuple(
-    Rule(name, check, Kind.STATE)
+    Rule(name, check, Kind.STATE, once=name in _ONCE)
     for name, check in (
         ("no_channel_hopping", state.hopping),
         ("left_in_peace", state.peace),
         ("opt_out_signals", state.signals),
-        ("preferences", state.preferences),
+        ("preferred_topics", state.topics),
         ("offer_stage", state.stage),
         ("sensitive_inference", state.inferred),
         ("risky_offers", state.risky),
@@ -33,6 +46,7 @@ STATE_RULES = tuple(
         ("price_aimed", state.price_aimed),
         ("channel_caps", state.caps),
         ("contact_budget", state.budget),
+        ("preferred_frequency", state.preferred),
         ("win_back", state.win_back),
         ("pressure_budget", state.urgency),
         ("quiet_hours", state.quiet),

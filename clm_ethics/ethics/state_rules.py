@@ -76,13 +76,25 @@ def peace(_: Offer, facts: Facts) -> Reason | None:
     return reason("contact.peace")
 
 
-def preferences(offer: Offer, facts: Facts) -> Reason | None:
-    """What the customer does not want to hear of, or where (E13); a service is heard all the same."""
-    if facts.service:
+def topics(offer: Offer, facts: Facts) -> Reason | None:
+    """Whoever has said what they care about hears of nothing else (E13), but for services.
+
+    Every topic of the offer has to be wanted: tea for Mother's Day is about Mother's Day, too. An offer
+    that names none is not known to be wanted: it may wait on a page, and does not reach out.
+    """
+    stated = facts.state.preferences
+    if facts.service or stated is None or stated.topics is None:
         return None
-    if unwanted := sorted(offer.topics & facts.preferences.topics):
-        return reason("contact.topic", ", ".join(unwanted))
-    return reason("contact.channel") if facts.channel.name in facts.preferences.channels else None
+    if not offer.topics:
+        silent = not stated.topics or timing.reaches(facts.channel)
+        return reason("contact.topic", "the offer names no topic") if silent else None
+    unwanted = sorted(offer.topics.difference(stated.topics))
+    return reason("contact.topic", ", ".join(unwanted)) if unwanted else None
+
+
+def preferred(_: Offer, facts: Facts) -> Reason | None:
+    """How often the customer wants to be addressed."""
+    return _why(timing.preferred(facts))
 
 
 def risky(offer: Offer, facts: Facts) -> Reason | None:
@@ -103,6 +115,8 @@ def signals(_: Offer, facts: Facts) -> Reason | None:
 
 def inferred(offer: Offer, facts: Facts) -> Reason | None:
     """A special category is told by inference with an explicit yes only (E03)."""
+    if not offer.states.infers:
+        return None
     consent = facts.state.consents.get(facts.purpose.name)
     said = consent.explicit if consent is not None and consent.status is Status.GRANTED else ()
     declared = facts.policy.fields

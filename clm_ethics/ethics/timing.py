@@ -34,7 +34,7 @@ from .words import reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..model.state import Contact
+    from ..model.state import Contact, State
     from ..policy.policy import Policy
     from ..policy.values import Channel, Quiet
     from .facts import Facts
@@ -63,14 +63,14 @@ def reaches(channel: Channel) -> bool:
     return bool(channel.address) or channel.row in REACHING
 
 
-def forgotten_before(policy: Policy, at: datetime, wanted: Cap | None = None) -> datetime:
+def forgotten_before(policy: Policy, at: datetime, own: Cap | None = None) -> datetime:
     """Return the instant (UTC) before which no contact matters to any limit, at *at* or later.
 
-    *wanted* is the customer's own limit, if there is one.
+    *own* is the customer's own limit, if there is one.
     """
     caps = [cap for channel in policy.channels.values() for cap in channel.caps]
     spans = [cap.per for cap in (*caps, *CONTACT_BUDGET, *WIN_BACK, URGENCY)]
-    spans += [FATIGUE_SPAN, *([] if wanted is None else [wanted.per])]
+    spans += [FATIGUE_SPAN, *([] if own is None else [own.per])]
     longest = max(span.longest for span in spans)
     return Duration(seconds=longest).before(at)
 
@@ -104,13 +104,26 @@ def budget(facts: Facts) -> Wait | None:
     if len(unanswered) >= FATIGUE_STOP:
         until = FATIGUE_SPAN.after(unanswered[len(unanswered) - FATIGUE_STOP])
         return Wait(reason("contact.fatigue", f"{FATIGUE_STOP} in {span(FATIGUE_SPAN)}"), until)
-    wanted = facts.preferences.most
-    if wanted is not None and (full := _full((wanted,), _reached(facts), facts.at, "contact.preferred")):
-        return full
     if len(unanswered) >= FATIGUE_HALF:
         halved = [Cap(max(cap.max // 2, 1), cap.per) for cap in CONTACT_BUDGET]
         return _full(halved, _reached(facts), facts.at, "contact.fatigue")
     return _full(CONTACT_BUDGET, _reached(facts), facts.at, "contact.budget")
+
+
+def wanted(state: State) -> Cap | None:
+    """Return how often the customer wants to be addressed at most, if they have said so."""
+    stated = state.preferences
+    return None if stated is None or stated.most is None else Cap(stated.most, stated.per)
+
+
+def preferred(facts: Facts) -> Wait | None:
+    """The customer's own limit, over all channels that reach out; never of a service."""
+    cap = wanted(facts.state)
+    if cap is None or facts.service or not reaches(facts.channel):
+        return None
+    if not cap.max:
+        return Wait(reason("contact.preferred", "never"), None)
+    return _full((cap,), _reached(facts), facts.at, "contact.preferred")
 
 
 def _unanswered(facts: Facts) -> list[datetime]:
@@ -283,7 +296,7 @@ def wait(facts: Facts, *, presses: bool = False) -> datetime | None:
 
     *presses*: the offer hurries people, so the limit of pressure counts too.
     """
-    limits = (caps, budget, win_back, quiet, urgency) if presses else (caps, budget, win_back, quiet)
+    limits = (caps, budget, preferred, win_back, quiet, *([urgency] if presses else []))
     for _ in range(_MOST_WAITS):
         waits = [found for found in (each(facts) for each in limits) if found]
         if not waits:

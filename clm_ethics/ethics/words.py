@@ -138,7 +138,6 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
         Kind.HOUSE,
     ),
     "contact.topic": ("the customer does not want to hear of this", "DMA Code", Kind.HOUSE),
-    "contact.channel": ("the customer does not want to be reached here", "DMA Code", Kind.HOUSE),
     "contact.preferred": ("the customer wants to hear from us more rarely", "DMA Code", Kind.HOUSE),
     "contact.fatigue": (
         "the customer has not answered for a long time",
@@ -218,4 +217,5 @@ TIMED = frozenset(
 def reason(code: str, detail: str = "", *, cite: str = "", kind: Kind | None = None) -> Reason:
     """Return the reason with *code*; *detail* (never personal) is added to its words."""
     text, cited, spoke = _WORDS[code]
-    return Reason(code, f"{text}: {detail}" if detail else text, cite or cited, kind or spoke)
+    words = f"{text}: {detail}" if detail else text
+    return Reason(code, words, cite or cited, kind or spoke, detail=detail)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 FORMS = ("mermaid", "svg")
 """What a lifecycle can be drawn as."""
 _WIDE, _HIGH = 130, 40
-_COLUMN, _ROW = 300, 110
+_GAP, _ROW = 120, 110
+_LETTER, _LABEL_LETTER = 9, 7
+"""How wide a letter is at the most, in a stage's name and in a label."""
 _MARGIN = 30
 _STYLE = (
     "text{font:14px sans-serif;fill:#111}.label{font-size:12px}"
@@ -73,15 +75,23 @@ def _columns(lifecycle: Lifecycle) -> list[list[str]]:
 
 def _svg(lifecycle: Lifecycle) -> str:
     columns, arrows = _columns(lifecycle), _arrows(lifecycle)
+    column_of = {stage: column for column, stages in enumerate(columns) for stage in stages}
+    wide = max(_WIDE, *(len(stage) * _LETTER + 30 for stage in column_of))
+    # Straight lines lead to the next column only: whatever else there is goes round below.
+    straight = [each for each in arrows if column_of[each.to] == column_of[each.source] + 1]
+    around = [each for each in arrows if each not in straight]
+    lefts = [_MARGIN]
+    for column in range(1, len(columns)):
+        labels = [len(each.label) for each in straight if column_of[each.to] == column]
+        lefts.append(lefts[-1] + wide + max([_GAP, *(length * _LABEL_LETTER + 50 for length in labels)]))
     places = {
-        stage: (_MARGIN + column * _COLUMN, _MARGIN + 30 + row * _ROW)
+        stage: (lefts[column], _MARGIN + 30 + row * _ROW)
         for column, stages in enumerate(columns)
         for row, stage in enumerate(stages)
     }
-    back = [each for each in arrows if places[each.to][0] <= places[each.source][0]]
     lowest = max(top for _, top in places.values()) + _HIGH
-    width = 2 * _MARGIN + (len(columns) - 1) * _COLUMN + _WIDE + 40
-    height = lowest + _MARGIN + 34 * len(back)
+    width = 2 * _MARGIN + lefts[-1] + wide + 40
+    height = lowest + _MARGIN + 34 * len(around)
     said = "; ".join(f"from {each.source} to {each.to}: {each.label}" for each in arrows)
     about = f"It starts at {lifecycle.start}. Moves: {said}." if said else f"It starts at {lifecycle.start}."
     frame = (
@@ -98,33 +108,33 @@ def _svg(lifecycle: Lifecycle) -> str:
         f'<style>{_STYLE}</style><rect class="ground" width="{width}" height="{height}"/>',
         tip,
     ]
-    parts += [_forward(each, places) for each in arrows if each not in back]
-    parts += [_backward(each, places, lowest + 34 * n + 24) for n, each in enumerate(back)]
-    parts += [_stage(stage, place, start=stage == lifecycle.start) for stage, place in places.items()]
+    parts += [_straight(each, places, wide) for each in straight]
+    parts += [_around(each, places, wide, lowest + 34 * n + 24) for n, each in enumerate(around)]
+    parts += [_stage(stage, place, wide, start=stage == lifecycle.start) for stage, place in places.items()]
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _stage(stage: str, place: tuple[int, int], *, start: bool) -> str:
+def _stage(stage: str, place: tuple[int, int], wide: int, *, start: bool) -> str:
     left, top = place
     kind = "stage start" if start else "stage"
     return (
-        f'<rect class="{kind}" x="{left}" y="{top}" width="{_WIDE}" height="{_HIGH}" rx="8"/>'
-        f'<text x="{left + _WIDE // 2}" y="{top + 25}" text-anchor="middle">{escape(stage)}</text>'
+        f'<rect class="{kind}" x="{left}" y="{top}" width="{wide}" height="{_HIGH}" rx="8"/>'
+        f'<text x="{left + wide // 2}" y="{top + 25}" text-anchor="middle">{escape(stage)}</text>'
     )
 
 
-def _forward(arrow: _Arrow, places: dict[str, tuple[int, int]]) -> str:
+def _straight(arrow: _Arrow, places: dict[str, tuple[int, int]], wide: int) -> str:
     left, top = places[arrow.source]
     to_left, to_top = places[arrow.to]
-    start, end = (left + _WIDE, top + _HIGH // 2), (to_left, to_top + _HIGH // 2)
+    start, end = (left + wide, top + _HIGH // 2), (to_left, to_top + _HIGH // 2)
     line = f"M{start[0]} {start[1]}L{end[0]} {end[1]}"
     return _labelled(line, arrow.label, (start[0] + end[0]) // 2, (start[1] + end[1]) // 2 - 8)
 
 
-def _backward(arrow: _Arrow, places: dict[str, tuple[int, int]], level: int) -> str:
-    """A move that leads back goes below all stages, each on a level of its own."""
+def _around(arrow: _Arrow, places: dict[str, tuple[int, int]], wide: int, level: int) -> str:
+    """A move that leads back, or past a column, goes below all stages, each on a level of its own."""
     (left, top), (to_left, to_top) = places[arrow.source], places[arrow.to]
-    start, end = left + _WIDE // 2 + 18, to_left + _WIDE // 2 - 18
+    start, end = left + wide // 2 + 18, to_left + wide // 2 - 18
     line = f"M{start} {top + _HIGH}L{start} {level}L{end} {level}L{end} {to_top + _HIGH}"
     return _labelled(line, arrow.label, (start + end) // 2, level - 6)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from ..model.times import Duration
@@ -42,8 +44,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     def why(self) -> str:
         """What moves it, in the words of the ledger."""
         if self.after is not None:
-            span = self.after.iso()
-            return f"{span} without {self.without}" if self.without else f"after {span}"
+            return _in_words(self.after, self.without)
         return self.on if self.when is None else self.when.name
 
     @property
@@ -79,6 +80,12 @@ class Decay(msgspec.Struct, frozen=True, kw_only=True):
 
     without: tuple[str, ...]
     steps: tuple[DecayStep, ...]
+
+
+@lru_cache(maxsize=1024)
+def _in_words(after: Duration, without: str) -> str:
+    """Say what a timed move waits for; every decision about a stage that time ends asks for it."""
+    return f"{after.iso()} without {without}" if without else f"after {after.iso()}"
 
 
 class Lifecycle(msgspec.Struct, frozen=True, kw_only=True):

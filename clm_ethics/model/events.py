@@ -208,7 +208,8 @@ class Identified(Event, frozen=True, kw_only=True):
 class Merged(Event, frozen=True, kw_only=True):
     """In a customer's stream: the visitor of stream *visit*, whose name has the digest *name*, is they.
 
-    What else carries over narrows too: *muted*, and until when the visitor is a *minor_until* (UTC).
+    What else carries over narrows too: *muted*, until when the visitor is a *minor_until* (UTC), the
+    *contacts* made, and when they were *asked* for consent, per purpose (UTC).
     """
 
     visit: bytes
@@ -216,6 +217,7 @@ class Merged(Event, frozen=True, kw_only=True):
     muted: dict[str, datetime] = {}
     minor_until: datetime | None = None
     contacts: tuple[Contact, ...] = ()
+    asked: dict[str, tuple[datetime, ...]] = {}
 
 
 class Parted(Event, frozen=True, kw_only=True):

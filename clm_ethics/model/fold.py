@@ -199,7 +199,9 @@ def _say_no(event: e.Event, purpose: str, status: Status, state: State, index: i
     old = state.consents.get(purpose)
     # A no that is said again has stood since it was said first: what it ends is not kept longer.
     since = None if old is None or old.status is Status.GRANTED else old.since or old.at
-    no = Consent(status=status, index=index, at=event.at, happened=event.happened, since=since)
+    # And it keeps us from asking again from when it was learnt last, in whatever order that is told.
+    at = event.at if since is None or old is None else max(event.at, old.at)
+    no = Consent(status=status, index=index, at=at, happened=event.happened, since=since)
     return {"consents": state.consents | {purpose: no}}
 
 
@@ -213,7 +215,8 @@ def _(event: e.Objected, state: State, index: int) -> dict[str, Any]:
         said = state.consents.get(event.purpose)
         ended = said is not None and said.status is Status.GRANTED and said.index > old.index
         since = None if ended else old.since or old.at
-        new = Objection(index=index, at=event.at, marketing=event.marketing or old.marketing, since=since)
+        at = event.at if ended else max(event.at, old.at)
+        new = Objection(index=index, at=at, marketing=event.marketing or old.marketing, since=since)
     return {"objections": state.objections | {event.purpose: new}}
 
 
@@ -230,6 +233,10 @@ def _(event: e.Merged, state: State, index: int) -> dict[str, Any]:
         changes["mutes"] = state.mutes | longest
     if event.contacts:  # they count against the caps, and nobody can take them back
         changes["contacts"] = tuple(sorted((*state.contacts, *event.contacts), key=lambda each: each.at))
+    if event.asked:
+        changes["asked"] = state.asked | {
+            name: later_prompts(state, name, times) for name, times in event.asked.items()
+        }
     if event.minor_until is not None:
         known = state.minor_until
         changes["minor_until"] = event.minor_until if known is None else max(event.minor_until, known)
@@ -239,6 +246,11 @@ def _(event: e.Merged, state: State, index: int) -> dict[str, Any]:
 @_effects.register
 def _(event: e.Parted, state: State, index: int) -> dict[str, Any]:
     return {"into": b"", "joined": False, "visits": _without(state.visits, event.name)}
+
+
+def later_prompts(state: State, purpose: str, times: Iterable[datetime]) -> tuple[datetime, ...]:
+    """Return the prompts for *purpose* that are remembered once those at *times* (UTC) count too."""
+    return tuple(sorted({*state.asked.get(purpose, ()), *times}))[-PROMPTS_KEPT:]
 
 
 def _without(visits: bytes, name: bytes) -> bytes:
@@ -281,7 +293,7 @@ def _(event: e.Chosen, state: State, index: int) -> dict[str, Any]:
     if event.counts:
         contacts += (Contact(index=index, at=event.at, channel=event.channel, pressed=event.pressed),)
     asked: dict[str, Any] = {} if state.audit_since is not None else {"audit_since": event.at}
-    if state.owed is not None and event.counts:  # told at the latest with the first contact: Art. 14(3)(b)
+    if state.owed is not None:  # told at the latest with the first message, of whatever kind: Art. 14(3)(b)
         asked["owed"] = replace(state.owed, due=min(state.owed.due, event.at))
     return {"contacts": contacts, **asked}
 

@@ -89,14 +89,7 @@ class Duration(msgspec.Struct, frozen=True, array_like=True, order=True):
         return self.months * 31 * 86400 + self.seconds
 
     def __str__(self) -> str:
-        """Write it as ISO 8601, such as ``P3Y``; :meth:`parse` reads an equal one."""
-        years, months = divmod(self.months, 12)
-        days, rest = divmod(self.seconds, 86400)
-        date = [f"{count}{unit}" for count, unit in ((years, "Y"), (months, "M"), (days, "D")) if count]
-        minutes, seconds = divmod(rest, 60)
-        hours, minutes = divmod(minutes, 60)
-        time = [f"{count}{unit}" for count, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if count]
-        return "P" + "".join(date) + ("T" + "".join(time) if time else "" if date else "T0S")
+        return self.iso()
 
     def outlasts(self, other: Duration) -> bool:
         """Say whether it is at least as long as *other*, from wherever both begin."""

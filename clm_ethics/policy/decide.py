@@ -19,6 +19,7 @@ from ..model.fold import of_age
 from ..model.state import Consent, State, Status
 from ..model.times import NEVER, age_on, birthday, parse_born
 from .decision import Decision, Reason, Request, Verdict
+from .facts import facts
 from .policy import FIRM, Plan, Policy
 from .remedies import remedies
 from .values import Basis, Purpose
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ..lifecycle import Permitted
     from ..model.events import Moved
     from ..model.state import Step
-    from .decision import Remedy
+    from .decision import Fact, Remedy
     from .policy import Group
 
 CONSENT, CONTRACT = Basis.CONSENT, Basis.CONTRACT
@@ -76,6 +77,11 @@ class Rest(msgspec.Struct, frozen=True):
         """Return the smallest changes that would make it a yes, each found by deciding again."""
         case = self.case
         return remedies(case.policy, case.state, case.request, case.at)
+
+    def facts(self, reason: Reason, field: str = "") -> tuple[Fact, ...]:
+        """Return what *reason* (for *field*, if it is withheld) rests on."""
+        case = self.case
+        return facts(case.policy, case.state, case.request, case.at, case.stage, reason, field)
 
     def valid_until(self) -> datetime | None:
         """Return the first instant after ``at`` at which anything that was looked at may change."""
@@ -407,6 +413,11 @@ def _too_young(case: Case, given: datetime | None = None) -> bool:
 def too_young(policy: Policy, state: State, purpose: Purpose, at: datetime) -> bool:
     """Say whether the customer is too young to agree to *purpose* alone, whatever else stops it."""
     return _too_young(_case(policy, state, purpose, Request(purpose.name), at, state.stage))
+
+
+def known_age(state: State, at: datetime) -> int | None:
+    """Return the age in full years at *at*, if it is known; 0 for a minor whose date of birth is gone."""
+    return _age(state, at)
 
 
 def _ask_contract(case: Case, group: Group) -> tuple[bool, Reason]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import msgspec
 
 from ..errors import Denied, UsageError
+
+if TYPE_CHECKING:
+    from .catalogue import Catalogue
 
 
 class Verdict(StrEnum):
@@ -38,6 +41,7 @@ class Reason(msgspec.Struct, frozen=True):
         cite: the article or section, if a law or regulator speaks.
         kind: law, regulator guidance, house rule or the policy.
         pack: the regime pack that it comes from.
+        detail: the part of the words that is not the code's own (a row, a name), for other languages.
     """
 
     code: str
@@ -45,6 +49,7 @@ class Reason(msgspec.Struct, frozen=True):
     cite: str = ""
     kind: Kind = Kind.POLICY
     pack: str = ""
+    detail: str = ""
 
     def __str__(self) -> str:
         source = f" [{self.cite}]" if self.cite else ""
@@ -87,11 +92,31 @@ FULL = Grant()
 """The whole field."""
 
 
+class Fact(msgspec.Struct, frozen=True):
+    """Something that a reason rests on: an entry, a time, a version; never a value of a person.
+
+    Attributes:
+        code: stable, such as ``consent``; a catalogue has its words.
+        values: what the words are filled with (times in UTC, ISO 8601).
+    """
+
+    code: str
+    values: dict[str, str] = {}
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One change of a remedy: what would have to happen (*code*); *name*: which stage, or channel."""
+
+    code: str
+    name: str = ""
+
+
 class Remedy(msgspec.Struct, frozen=True):
-    """The smallest change that turns a no into a yes: *who* can do *what*."""
+    """A minimal set of changes that turns a no into a yes: *who* can do *what*; no part of it is enough."""
 
     code: str
     text: str
+    changes: tuple[Change, ...] = ()
 
 
 class Rest(Protocol):
@@ -102,6 +127,9 @@ class Rest(Protocol):
 
     def valid_until(self) -> datetime | None:
         """Return the first instant at which anything may change (UTC)."""
+
+    def facts(self, reason: Reason, field: str = "") -> tuple[Fact, ...]:
+        """Return what *reason* (for *field*, if it is withheld) rests on."""
 
 
 class Decision(msgspec.Struct, frozen=True, eq=False, weakref=False):
@@ -181,29 +209,24 @@ class Decision(msgspec.Struct, frozen=True, eq=False, weakref=False):
             raise Denied(self, place=self.purpose)
         return self
 
-    def explain(self) -> str:
-        """Say in plain words what was decided, by which rule, and what would change it."""
-        said = {"allow": "allowed", "deny": "denied", "gap": "denied (the policy leaves a gap)"}
-        lines = [f"{self.purpose}: {said[self.verdict.value]}"]
-        lines += [f"  because {reason.text}{_source(reason)}" for reason in self.reasons]
-        if self.fields and self:
-            lines.append("  may see " + ", ".join(_seen(name, grant) for name, grant in self.fields.items()))
-        if self:
-            lines += [
-                f"  withheld {name}: {reason.text}{_source(reason)}" for name, reason in self.withheld.items()
-            ]
-            lines += [f"  partly withheld {name}: {reason.text}" for name, reason in self.partly.items()]
-            lines += [f"  must {each}" for each in self.obligations]
-        lines += [f"  would be allowed if {remedy.text}" for remedy in self.remedies]
-        if self.valid_until is not None:
-            lines.append(f"  may change on {self.valid_until:%Y-%m-%d %H:%M} UTC")
-        return "\n".join(lines)
+    def facts(self, reason: Reason, field: str = "") -> tuple[Fact, ...]:
+        """Return what *reason* rests on: entries, times and versions, and no value of a person.
 
+        *field*: the field that it is withheld for, if it is one of ``withheld`` or ``partly``.
+        """
+        return self._rest.facts(reason, field)
 
-def _source(reason: Reason) -> str:
-    words = ", ".join(part for part in (reason.cite, reason.pack, reason.kind.value) if part)
-    return f" [{words}] ({reason.code})"
+    def explain(self, locale: str | Catalogue = "en", form: str = "text") -> str:
+        """Say in plain words what was decided, by which rule, and what would change it.
 
+        Args:
+            locale: a language tag (``en``, ``de``; another language reads English), or a catalogue.
+            form: ``text`` for a terminal, ``full`` with the facts too; ``html`` for a page (a fragment,
+                escaped); ``json`` (its schema: ``clm_ethics.policy.explanation.schema()``).
 
-def _seen(name: str, grant: Grant) -> str:
-    return f"{name} ({grant.precision})" if grant.precision else name
+        Raises:
+            UsageError: there is no such form.
+        """
+        from .explanation import explain
+
+        return explain(self, locale, form)

@@ -100,10 +100,12 @@ FACTS = {
         "You are one by the standards of the US Small Business Administration.", _YES_OR_NO
     ),
     "nonprofit": Key("You are a non-profit organisation.", _YES_OR_NO),
-    "charity": Key("You are a charity.", _YES_OR_NO),
+    "charity": Key("You are a charity (PECR reg. 22(3A)).", _YES_OR_NO),
     "public_body": Key("You are a public authority or body.", _YES_OR_NO),
     "food_retailer": Key("You sell food on 15,000 square feet or more, or deliver it.", _YES_OR_NO),
-    "platform": Key("You are an online platform: you show the public what users give you.", _YES_OR_NO),
+    "platform": Key(
+        "You are an online platform (Art. 3(i) DSA): you show the public what users give you.", _YES_OR_NO
+    ),
     "residents": Key("Per region, of how many residents data is handled in a year.", by_name(_COUNT, REGION)),
 }
 CONTROLLER = {
@@ -183,10 +185,39 @@ PURPOSE = {
     "channels": Key("The channels that it uses; the channel picks the law of direct marketing.", many(TEXT)),
     "consent_expires": Key("How long a yes lasts.", SPAN),
     "sale": Key("An address collected under it comes from a sale.", {"type": "boolean"}),
+    "support": Key("An address collected under it comes from a supporter of a charity.", {"type": "boolean"}),
     "device": Key("It stores on the customer's device, or reads from it.", {"type": "boolean"}),
     "confidential": Key("A law forbids to tell the customer of its reads.", table(CONFIDENTIAL)),
     "actors": Key("Who may read, choose and find under it.", many(TEXT)),
     "shared_with": Key("Who else gets the data; stands in the notice.", many(TEXT)),
+}
+WHEN = {
+    "field": Key("The number that is looked at when it is put.", TEXT, needed=True),
+    "least": Key("It is so much or more.", {"type": "number"}),
+    "most": Key("It is so much or less.", {"type": "number"}),
+}
+_WHEN = table(WHEN) | {"oneOf": [{"required": ["least"]}, {"required": ["most"]}]}
+DECAY_STEP = {
+    "after": Key("After how long without a sign.", SPAN, needed=True),
+    "announce": Key("How long before it is announced.", SPAN, needed=True),
+    "shrink": Key(
+        "Per field how many of its newest items stay.",
+        {
+            "type": "object",
+            "additionalProperties": {"type": "integer", "minimum": 0, "maximum": LONGEST_LIST},
+        },
+    ),
+    "seal": Key("Everything but what a law or a contract needs is sealed away.", {"const": True}),
+    "forget": Key("The customer is erased.", {"const": True}),
+    "closes": Key("Open contracts that do not keep the customer from it.", many(TEXT)),
+}
+_DECAY_STEP = table(DECAY_STEP) | {
+    "oneOf": [{"required": ["shrink"]}, {"required": ["seal"]}, {"required": ["forget"]}],
+    "dependentRequired": {"closes": ["forget"]},
+}
+DECAY = {
+    "without": Key("The events that show that a customer is there.", many(TEXT), needed=True),
+    "steps": Key("What happens, in the order of time.", {"type": "array", "items": _DECAY_STEP}, needed=True),
 }
 MOVE = {
     "from": Key("The stages that it leaves.", one_or_many(NAMED), needed=True),
@@ -194,15 +225,17 @@ MOVE = {
     "on": Key("The event that brings it.", TEXT),
     "after": Key("The time that brings it.", SPAN),
     "without": Key("The event whose absence counts.", TEXT),
+    "when": Key("The value that brings it.", _WHEN),
 }
 _MOVE = table(MOVE) | {
-    "oneOf": [{"required": ["on"]}, {"required": ["after"]}],
+    "oneOf": [{"required": [key]} for key in ("on", "after", "when")],
     "dependentRequired": {"without": ["after"]},
 }
 LIFECYCLE = {
     "start": Key("The stage in which a customer begins.", NAMED),
     "purpose": Key("The purpose that timed moves serve.", TEXT),
     "moves": Key("How stages follow each other.", {"type": "array", "items": _MOVE}),
+    "decay": Key("What becomes of customers who are not there any more.", table(DECAY)),
 }
 CAP = {
     "max": Key(
@@ -247,18 +280,7 @@ TOP = {
     ),
 }
 TABLES = (
-    TOP,
-    AUDIT,
-    CONTROLLER,
-    FIELD,
-    EVENT,
-    KEEP,
-    CONFIDENTIAL,
-    PURPOSE,
-    MOVE,
-    LIFECYCLE,
-    CAP,
-    QUIET,
-    CHANNEL,
+    *(TOP, AUDIT, CONTROLLER, FACTS, FIELD, EVENT, KEEP, CONFIDENTIAL),
+    *(PURPOSE, WHEN, MOVE, DECAY_STEP, DECAY, LIFECYCLE, CAP, QUIET, CHANNEL),
 )
 """The kinds of table that a document has."""

@@ -20,6 +20,7 @@ from ..regimes import Duty, Facts, Pack, Posture, Ruling, consent_age, covers, l
 from ..regimes import Kind as PackKind
 from .decision import FULL, Grant, Kind, Reason
 from .document import read_file, read_mapping, read_text
+from .reading import MOST_INTEGER
 from .values import Basis
 from .vocabulary import IDENTIFYING
 
@@ -138,7 +139,7 @@ class Policy:
     @property
     def document(self) -> dict[str, Any]:
         """The document: the objects from which :meth:`of` builds the same policy."""
-        found: dict[str, Any] = json.loads(self.declared.canonical)
+        found: dict[str, Any] = json.loads(self.declared.canonical, parse_int=_number)
         for section in ("fields", "events", "purposes", "channels"):  # the canonical form sorted the names
             if section in found:
                 found[section] = {name: found[section][name] for name in getattr(self, section)}
@@ -379,10 +380,10 @@ class Policy:
         if not region:
             markets = ", ".join(self.controller.markets) or "the controller's own"
             text = f"the region is unknown, so the strictest of the markets counts ({markets})"
-            notes.append(Reason("assumed.region", text, kind=Kind.HOUSE))
+            notes.append(Reason("assumed.region", text, kind=Kind.HOUSE, detail=markets))
         if age is None:
             text = f"the age is unknown; the policy's audience is {self.controller.audience}"
-            notes.append(Reason("assumed.age", text, kind=Kind.HOUSE))
+            notes.append(Reason("assumed.age", text, kind=Kind.HOUSE, detail=self.controller.audience))
         for ruling in rulings:
             if ruling.uncertain:
                 text = "the law is unsettled here, so its more protective reading applies"
@@ -407,6 +408,12 @@ def _ancestors(name: str, fields: Mapping[str, Field]) -> frozenset[str]:
             found.add(origin)
             waiting.extend(fields[origin].derived_from if origin in fields else ())
     return frozenset(found)
+
+
+def _number(text: str) -> int | float:
+    """Read an integer of the canonical form, which writes large numbers without a fraction too."""
+    value = int(text)
+    return value if abs(value) <= MOST_INTEGER else float(text)
 
 
 def _together(purposes: Iterable[Purpose]) -> tuple[tuple[Purpose, ...], ...]:
@@ -460,7 +467,7 @@ def _refusal(claim: str, rulings: list[Ruling]) -> Reason | None:
         code, text = "law.explicit_consent_required", "the law asks for explicit consent"
     else:
         code, text = "law.consent_required", "the law asks for consent, and the purpose claims another basis"
-    return Reason(code, f"{text} ({worst.row})", worst.cite, _KINDS[worst.kind], worst.pack)
+    return Reason(code, f"{text} ({worst.row})", worst.cite, _KINDS[worst.kind], worst.pack, worst.row.value)
 
 
 def _accepts(ruling: Ruling, claim: str) -> bool:

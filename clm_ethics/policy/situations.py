@@ -204,7 +204,7 @@ class Space:
         return (*inside[:1], *outside[:1]) or ("",)
 
     def _can_sell(self) -> bool:
-        return any(each.sale for each in self.policy.purposes.values())
+        return any(each.sale or each.support for each in self.policy.purposes.values())
 
     def _can_mute(self) -> bool:
         return any(
@@ -380,7 +380,8 @@ def _fields(policy: Policy, purpose: Purpose, facts: Facts) -> dict[str, tuple[R
     found: dict[str, tuple[Run, ...]] = {name: (_run(purpose, facts),) for name in names}
     if facts.sold:
         channels = (facts.channel,) if facts.channel else purpose.channels
-        seller = next(each.name for each in policy.purposes.values() if each.sale)
+        sellers = sorted(policy.purposes.values(), key=lambda each: not each.sale)  # a sale opens more
+        seller = next(each.name for each in sellers if each.sale or each.support)
         sale = Run(_COLLECTED, facts.at, facts.at, (purpose.name,), purpose=seller)
         found |= {address: (sale,) for name in channels if (address := policy.channels[name].address)}
     return found

@@ -58,10 +58,13 @@ def _within(value: Any, known: Iterable[str]) -> Any:
 
 
 _INSIDE = {
-    "facts": keys.FACTS,
     "keep": keys.KEEP,
     "confidential": keys.CONFIDENTIAL,
+    "facts": keys.FACTS,
     "moves": keys.MOVE,
+    "when": keys.WHEN,
+    "decay": keys.DECAY,
+    "steps": keys.DECAY_STEP,
     "caps": keys.CAP,
     "quiet": keys.QUIET,
 }

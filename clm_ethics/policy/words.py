@@ -6,8 +6,12 @@ Law is cited where a law speaks; what the policy or the house decides says so.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from .decision import Kind, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _WORDS: dict[str, tuple[str, str, Kind]] = {
     "customer.unknown": ("nobody has enrolled this customer", "", Kind.POLICY),
@@ -115,6 +119,9 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
     "source.absent": ("the source that holds it was not given", "", Kind.POLICY),
 }
 
+WORDS: Mapping[str, str] = {code: text for code, (text, _, _) in _WORDS.items()}
+"""Per code its words in English, without a detail."""
+
 CODES = frozenset(_WORDS)
 """Every code that ``decide`` itself may give; packs add ``law.*``."""
 
@@ -123,4 +130,4 @@ CODES = frozenset(_WORDS)
 def reason(code: str, detail: str = "") -> Reason:
     """Return the reason with *code*; *detail* (never personal) is added to its words."""
     text, cite, kind = _WORDS[code]
-    return Reason(code, f"{text}: {detail}" if detail else text, cite, kind)
+    return Reason(code, f"{text}: {detail}" if detail else text, cite, kind, detail=detail)

@@ -2,7 +2,8 @@
 
 The tables live in a namespace of their own. The stream leads every key, nothing is numbered by
 a sequence, and no lock is global (but for the one while tables are created). The database
-itself refuses to alter or delete an entry, except that its body is forgotten.
+itself refuses to alter or delete an entry, except that its body is forgotten. Spread over nodes,
+where triggers are not to be had, the grants alone do so.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ MOST_LINES = 1000
 """Most lines of a history in one call."""
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
     """What a read may open, from the book that it was decided on; *stream*: whose it is, if anybody's."""
 
     decision: Decision
@@ -98,31 +98,32 @@ def read(
         if seen.stream:
             queue_refusal(setting, seen.stream, "read", by, seen.decision, request.channel)
         return View(seen.decision, {}, seen.decision.withheld)
-    values, withheld = _open(setting, seen)
+    values, withheld = open_seen(setting, seen)
     yield from _fetch(setting, seen, seen.state.about.get(REF, ref), values, withheld)
     return View(seen.decision, values, withheld)
 
 
-def _read(setting: Setting, ref: str, request: Request, by: str) -> Flow[_Seen]:
+def _read(setting: Setting, ref: str, request: Request, by: str) -> Flow[Seen]:
     if setting.batched:
         book = yield from peek(setting, ref)
-        seen = _look(setting, book, request)
+        seen = see(setting, book, request)
         if not seen.decision:
             return seen
         if not any(setting.policy.special(name) for name in seen.decision.fields):
             _queue_read(setting, book, seen.decision, request, by)
             return seen
 
-    def tell(book: Book) -> _Seen:
-        seen = _look(setting, book, request)
+    def tell(book: Book) -> Seen:
+        seen = see(setting, book, request)
         if seen.decision and book.sealer is not None:
-            book.append(moved(setting, book, _entry(seen.decision, request, by, book)))
+            book.append(moved(setting, book, read_entry(seen.decision, request, by, book)))
         return seen
 
     return (yield from on_customer(setting, ref, tell, lambda: _nobody(setting, request)))
 
 
-def _look(setting: Setting, book: Book, request: Request) -> _Seen:
+def see(setting: Setting, book: Book, request: Request) -> Seen:
+    """Decide on an opened book, and lay ready what may be seen; nothing is written yet."""
     decision = setting.asked(book.state, request, decide(setting.policy, book.state, request, book.now()))
     cells: dict[str, list[Cell]] = {}
     about: dict[str, str] = {}
@@ -134,11 +135,11 @@ def _look(setting: Setting, book: Book, request: Request) -> _Seen:
             about[name] = decision.stage
         elif book.sealer is not None:
             cells[name] = _visible(book.cells(name), grant)
-    return _Seen(decision, book.sealer, cells, about, book.state, whose(book))
+    return Seen(decision, book.sealer, cells, about, book.state, whose(book))
 
 
-def _nobody(setting: Setting, request: Request) -> _Seen:
-    return _Seen(decide(setting.policy, NOBODY, request, setting.clock()), None, {}, {}, NOBODY)
+def _nobody(setting: Setting, request: Request) -> Seen:
+    return Seen(decide(setting.policy, NOBODY, request, setting.clock()), None, {}, {}, NOBODY)
 
 
 def _visible(cells: list[Cell], grant: Grant) -> list[Cell]:
@@ -147,7 +148,8 @@ def _visible(cells: list[Cell], grant: Grant) -> list[Cell]:
     return [cell for cell in cells if any(first <= cell.index <= last for first, last in grant.spans)]
 
 
-def _entry(decision: Decision, request: Request, by: str, book: Book) -> Read:
+def read_entry(decision: Decision, request: Request, by: str, book: Book) -> Read:
+    """Return the record of an allowed read."""
     return Read(
         at=decision.at,
         by=by,
@@ -162,7 +164,7 @@ def _entry(decision: Decision, request: Request, by: str, book: Book) -> Read:
 
 
 def _queue_read(setting: Setting, book: Book, decision: Decision, request: Request, by: str) -> None:
-    said = _entry(decision, request, by, book)
+    said = read_entry(decision, request, by, book)
     key = ("read", by, said.purpose, said.fields, said.policy, said.seen, said.channel)
     setting.queue(book.stream, key, said, one_more)
 
@@ -197,7 +199,7 @@ def one_more(old: Event, new: Event) -> Event:
     return new
 
 
-def _open(setting: Setting, seen: _Seen) -> tuple[dict[str, Any], dict[str, Reason]]:
+def open_seen(setting: Setting, seen: Seen) -> tuple[dict[str, Any], dict[str, Reason]]:
     """Open the values that may be seen, each alone; what does not open is not shown."""
     values: dict[str, Any] = {}
     withheld = dict(seen.decision.withheld)
@@ -220,7 +222,7 @@ def _open(setting: Setting, seen: _Seen) -> tuple[dict[str, Any], dict[str, Reas
     return values, withheld
 
 
-def _opened(seen: _Seen, name: str, grant: Grant, policy: Policy) -> list[Value]:
+def _opened(seen: Seen, name: str, grant: Grant, policy: Policy) -> list[Value]:
     cells = seen.cells.get(name)
     if seen.sealer is None or not cells:
         return []
@@ -244,7 +246,7 @@ def coarse(value: Any, grant: Grant) -> Any:
 
 
 def _fetch(
-    setting: Setting, seen: _Seen, ref: str, values: dict[str, Any], withheld: dict[str, Reason]
+    setting: Setting, seen: Seen, ref: str, values: dict[str, Any], withheld: dict[str, Reason]
 ) -> Flow[None]:
     """Ask the host's sources, after the read is in the ledger."""
     wanted: dict[str, list[str]] = {}

@@ -7,8 +7,9 @@ again, as far as it may still go out. Memory is that of one page.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import AsyncIterable, Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import attrs
 
@@ -36,7 +37,7 @@ from .common import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from ..ethics import Pick
     from ..flows import Flow, Setting
@@ -53,17 +54,31 @@ WEEK = next(cap for cap in CONTACT_BUDGET if cap.per.seconds == 7 * 86400)
 # --- choosing for many -------------------------------------------------------------------------------
 
 
-def pages(refs: Iterable[Any]) -> Iterator[list[str]]:
+class Referring(Protocol):
+    """A handle of either colour: it knows the host's reference of one customer."""
+
+    @property
+    def ref(self) -> str:
+        """The reference."""
+
+
+Refs = Iterable[str | Referring] | AsyncIterable[str | Referring]
+"""Customers by their references or handles; only an awaited steward can await them."""
+
+
+def pages(refs: Refs) -> Iterator[list[str]]:
     """Yield the references of *refs* (texts, or handles of customers), page by page."""
+    if isinstance(refs, AsyncIterable):
+        raise UsageError("customers that have to be awaited", place="choose_many", remedy="use AsyncSteward")
     if isinstance(refs, str) or not hasattr(refs, "__iter__"):
         raise UsageError("one value where several customers belong", place="choose_many", remedy="pass [...]")
     waiting = iter(refs)
     return iter(lambda: [_ref(each) for each in islice(waiting, PAGE)], [])
 
 
-async def pages_awaited(refs: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[list[str]]:
+async def pages_awaited(refs: Refs) -> AsyncIterator[list[str]]:
     """Yield the references of *refs*, which may come as they are awaited, page by page."""
-    if not hasattr(refs, "__aiter__"):
+    if not isinstance(refs, AsyncIterable):
         for page in pages(refs):
             yield page
         return
@@ -130,14 +145,14 @@ def _living(ask: Ask, ref: str, stream: bytes) -> Any:
 
 def _came(ask: Ask, ref: str, job: Job | None) -> Flow[Reserved]:
     if job is None:
-        return (yield from ask.came(ref, ask.nobody()))
+        return (yield from ask.came(ask.nobody()))
     if isinstance(job.error, Stale):
         return (yield from ask.flow(ref))
     if isinstance(job.error, StateFull):
         return ask.full()
     if isinstance(job.error, UNOPENED):
         return ask.no("customer.unopened")
-    return (yield from ask.came(ref, job.outcome()))
+    return (yield from ask.came(job.outcome()))
 
 
 def _locate(setting: Setting, refs: Sequence[str]) -> Flow[list[bytes | None]]:
@@ -194,12 +209,16 @@ class Audience:
         if self._ask is None:
             return bool(decide(self._setting.policy, book.state, self._request, book.now()))
         found = self._ask.pick(book.state, book.now())
-        return bool(found) or _waits(found)
+        return bool(found) or _waits(found, _OPEN)
 
 
-def _waits(found: Pick) -> bool:
-    """Say whether nothing but time stands in the way."""
-    return bool(found.reasons) and all(why.code in TIMED for why in found.reasons)
+_OPEN = frozenset({"contact.topic"})
+"""What is not known before there is an offer: what it is about."""
+
+
+def _waits(found: Pick, beside: frozenset[str] = frozenset()) -> bool:
+    """Say whether nothing but time, and what is *beside* it, stands in the way."""
+    return bool(found.reasons) and all(why.code in TIMED or why.code in beside for why in found.reasons)
 
 
 class Walk:
@@ -224,7 +243,12 @@ class Walk:
         self._seen.update(fresh)
         books, unopened = yield from opened(self._setting, fresh)
         self.unopened += unopened
-        return [book for book in books if book.state.known and book.state.erased is None]
+        return [book for book in books if _is_customer(book.state)]
+
+
+def _is_customer(state: State) -> bool:
+    """Say whether it is a living customer, and no visitor whom nobody knows, or who has become one."""
+    return state.known and state.erased is None and not state.anonymous and not state.joined
 
 
 def opened(setting: Setting, wanted: Sequence[bytes]) -> Flow[tuple[list[Book], int]]:

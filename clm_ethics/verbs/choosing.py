@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
+from msgspec.structs import replace
 
 from ..errors import UsageError
 from ..ethics import Made, Offer, Pick, pick
 from ..ethics import still as decide_again
 from ..ethics.words import reason
+from ..flows import act, look
 from ..flows.book import StateFull, open_cell
 from ..flows.setting import NOBODY
 from ..model.events import Cancelled, Chosen, Refusal, Sent
@@ -17,14 +20,12 @@ from ..policy.typed import loaded
 from .asking import check_request, one_more, whose
 from .checking import check_several
 from .common import (
-    Repeated,
     check_actor,
     key_bytes,
     moved,
     need_living,
     on_customer,
-    past_entry,
-    peek,
+    past_of,
     repeated,
 )
 
@@ -38,12 +39,17 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True, repr=False)
 class Reserved:
-    """What ``choose`` decided; the shells wrap it as ``Choice``."""
+    """What ``choose`` decided; the shells wrap it as ``Choice``.
+
+    *index* is an entry of *stream*: a reference may lead elsewhere by the time it is sent.
+    """
 
     pick: Pick
     index: int
     to: Any = None
     by: str = ""
+    stream: bytes = b""
+    made: Made | None = None
 
 
 class _Told(NamedTuple):
@@ -55,6 +61,13 @@ class _Told(NamedTuple):
     def __repr__(self) -> str:
         """Show what was chosen, and no address."""
         return f"<choice of {self.pick!r}>"
+
+
+class _Before(NamedTuple):
+    """The same choice was made before, in entry *index* of *stream*."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
+    stream: bytes
 
 
 def choose(
@@ -85,16 +98,16 @@ class Ask(NamedTuple):
             told = yield from on_customer(self.setting, ref, self.tell, self.nobody)
         except StateFull:  # a contact that cannot be remembered is not made
             return self.full()
-        return (yield from self.came(ref, told))
+        return (yield from self.came(told))
 
-    def tell(self, book: Book) -> _Told | Repeated:
+    def tell(self, book: Book) -> _Told | _Before:
         """Decide on an opened book, and reserve the contact."""
         setting, policy = self.setting, self.setting.policy
         content = _content(self.offers, self.channel)
         mine = key_bytes(book, "choose", self.key, content) if book.sealer is not None else b""
         before = repeated(book, mine, "choose")
         if before is not None:
-            return before
+            return _Before(before.index, book.stream)
         found = self.pick(book.state, book.now())
         if not found or found.offer is None:
             return _Told(found, 0, None, whose(book))
@@ -115,7 +128,7 @@ class Ask(NamedTuple):
             pressed=bool(found.offer.presses),
         )
         written = book.append(moved(setting, book, event))
-        return _Told(found, written.index, _address(setting, book, self.channel, found))
+        return _Told(found, written.index, _address(setting, book, self.channel, found), book.stream)
 
     def pick(self, state: State, at: datetime) -> Pick:
         """Decide on a state; nothing is written."""
@@ -146,13 +159,13 @@ class Ask(NamedTuple):
             pick=Pick(channel=self.channel, withheld=against, since=self.setting.clock()), index=0
         )
 
-    def came(self, ref: str, told: _Told | Repeated) -> Flow[Reserved]:
+    def came(self, told: _Told | _Before) -> Flow[Reserved]:
         """Turn what came of *tell* into an answer; a no is counted."""
-        if isinstance(told, Repeated):
-            return (yield from _again(self, ref, told.index))
-        if told.stream:
+        if isinstance(told, _Before):
+            return (yield from _again(self, told))
+        if told.stream and not told.index:
             _queue(self, told)
-        return Reserved(pick=told.pick, index=told.index, to=told.to, by=self.by)
+        return Reserved(pick=told.pick, index=told.index, to=told.to, by=self.by, stream=told.stream)
 
 
 def asked_of(
@@ -213,28 +226,31 @@ def _queue(ask: Ask, told: _Told) -> None:
         setting.queue(told.stream, ("choose", ask.by, offer.purpose, code, ask.channel), said, one_more)
 
 
-def _again(ask: Ask, ref: str, index: int) -> Flow[Reserved]:
+def _again(ask: Ask, before: _Before) -> Flow[Reserved]:
     """The same choice was made before: tell it again, as far as it may still go out."""
-    _, past = yield from past_entry(ask.setting, ref, index)
-    event = past.event
+    book = yield from look(ask.setting, before.stream)
+    event = (yield from past_of(book, before.index)).event
     offer = next(
         (each for each in ask.offers if isinstance(event, Chosen) and each.name == event.offer), None
     )
     if offer is None:
         raise UsageError("the key belongs to another choice", place="choose(key=)")
-    return (yield from _still(ask.setting, ref, Made(offer, event, index), ask.by))
+    return (yield from _still(ask.setting, before.stream, Made(offer, event, before.index), ask.by))
 
 
-def still(setting: Setting, ref: str, reserved: Reserved) -> Flow[Reserved]:
+def still(setting: Setting, reserved: Reserved) -> Flow[Reserved]:
     """Decide once more whether what was chosen may go out now; nothing is written."""
-    offer = reserved.pick.offer
+    made = _made(reserved, "still")
+    return (yield from _still(setting, reserved.stream, made, reserved.by))
+
+
+def _made(reserved: Reserved, verb: str) -> Made:
+    """Return the choice in the ledger; one that was told again is still it, also if it may not go out."""
+    if reserved.made is not None:
+        return reserved.made
+    chosen, offer = reserved.pick, reserved.pick.offer
     if offer is None or not reserved.index:
-        raise UsageError("nothing was chosen", place="still", remedy="look at withheld")
-    return (yield from _still(setting, ref, _made(reserved, offer), reserved.by))
-
-
-def _made(reserved: Reserved, offer: Offer) -> Made:
-    chosen = reserved.pick
+        raise UsageError("nothing was chosen", place=verb, remedy="look at withheld")
     event = Chosen(
         at=chosen.since,
         offer=offer.name,
@@ -247,58 +263,93 @@ def _made(reserved: Reserved, offer: Offer) -> Made:
     return Made(offer, event, reserved.index)
 
 
-def _still(setting: Setting, ref: str, made: Made, by: str) -> Flow[Reserved]:
-    book = yield from peek(setting, ref)
-    found = _decided(setting, book, made, by)
-    to = _address(setting, book, made.event.channel, found) if found else None
-    return Reserved(pick=found, index=made.place, to=to, by=by)
+def _still(setting: Setting, stream: bytes, made: Made, by: str) -> Flow[Reserved]:
+    book = yield from look(setting, stream)
+    who = book if not book.state.joined else (yield from look(setting, book.state.into))
+    state = who.state if who is book else _identified(book.state, who.state, made.place)
+    found = _decided(setting, state, book.now(), made, by)
+    to = _address(setting, who, made.event.channel, found) if found else None
+    return Reserved(pick=found, index=made.place, to=to, by=by, stream=stream, made=made)
 
 
-def _decided(setting: Setting, book: Book, made: Made, by: str) -> Pick:
+def _decided(setting: Setting, state: State, at: datetime, made: Made, by: str) -> Pick:
     return decide_again(
         setting.policy,
-        book.state,
+        state,
         made,
-        at=book.now(),
+        at=at,
         sources=frozenset(setting.sources),
         actor=by,
         rules=setting.rules,
     )
 
 
-def resolve(
-    setting: Setting, ref: str, reserved: Reserved, *, by: str | None = None, sent: bool
-) -> Flow[Reserved]:
+def _identified(visit: State, customer: State, place: int) -> State:
+    """Return the *customer*'s state, in which the choice of entry *place* of the *visit* is known by it.
+
+    Identifying has copied the contact without its place, which means nothing in another stream: no
+    contact of the customer's own may be taken for it.
+    """
+    theirs = [replace(each, index=0) for each in customer.contacts]
+    own = next((each for each in visit.contacts if each.index == place), None)
+    if own is None:
+        return replace(customer, contacts=tuple(theirs))
+    copy = next((each for each in theirs if (each.at, each.channel) == (own.at, own.channel)), None)
+    if copy is not None:
+        theirs.remove(copy)
+    return replace(customer, contacts=(*theirs, own))
+
+
+def resolve(setting: Setting, reserved: Reserved, *, by: str | None = None, sent: bool) -> Flow[Reserved]:
     """Say that what was chosen was sent, or cancelled; the same said twice is fine.
+
+    It is written where it was chosen, whoever the reference leads to by now. Of a visitor who has been
+    identified since, the customer's contact stays one: it was taken over as made.
 
     What was cancelled gave its contact back, and cannot be sent any more. What went out although it
     was not allowed by then is a fact like any other: the entry says so, and so does the answer.
     """
     by = check_actor(by, setting.acting, "resolve")
-    verb = "sent" if sent else "cancelled"
-    offer = reserved.pick.offer
-    if offer is None or not reserved.index:
-        raise UsageError("nothing was chosen", place=verb, remedy="look at withheld")
-    made = _made(reserved, offer)
+    release = _Release(setting, reserved, by, sent=sent)
+    book = yield from look(setting, reserved.stream)
+    while True:
+        customer = (yield from look(setting, book.state.into)).state if book.state.joined else None
+        found = yield from act(reserved.stream, partial(release.tell, customer))
+        if found is not None:
+            return attrs.evolve(reserved, pick=found)
+        book = yield from look(setting, reserved.stream)  # they have been identified, or parted, meanwhile
 
-    def tell(book: Book) -> Pick:
-        need_living(book, verb)
+
+class _Release:
+    """What is said of a choice, in the stream in which it stands."""
+
+    def __init__(self, setting: Setting, reserved: Reserved, by: str, *, sent: bool) -> None:
+        self._setting, self._reserved, self._by, self._sent = setting, reserved, by, sent
+        self._verb = "sent" if sent else "cancelled"
+        self._made = _made(reserved, self._verb)
+
+    def tell(self, customer: State | None, book: Book) -> Pick | None:
+        """Write it down, unless it stands there; ``None``: it is not known who answers now.
+
+        *customer* is the state of whoever the visitor of *book* has become.
+        """
+        need_living(book, self._verb)
+        made, found = self._made, self._reserved.pick
         contact = next((each for each in book.state.contacts if each.index == made.place), None)
         if contact is not None and (contact.sent or contact.cancelled):
-            if contact.sent is not sent:
+            if contact.sent is not self._sent:
                 was = "sent" if contact.sent else "cancelled"
-                raise UsageError(f"the choice has been {was}", place=verb, remedy="choose again")
-            return reserved.pick
-        said: Sent | Cancelled
-        found = reserved.pick
-        if sent:
-            found = _decided(setting, book, made, reserved.by or by)
+                raise UsageError(f"the choice has been {was}", place=self._verb, remedy="choose again")
+            return found
+        if book.state.joined is not (customer is not None):
+            return None
+        said: Sent | Cancelled = Cancelled(
+            at=book.now(), by=self._by, policy=self._setting.policy.hash, choice=made.place
+        )
+        if self._sent:
+            state = book.state if customer is None else _identified(book.state, customer, made.place)
+            found = _decided(self._setting, state, book.now(), made, self._reserved.by or self._by)
             against = "" if found else found.reasons[0].code
-            said = Sent(at=book.now(), by=by, policy=setting.policy.hash, choice=made.place, against=against)
-        else:
-            said = Cancelled(at=book.now(), by=by, policy=setting.policy.hash, choice=made.place)
-        book.append(moved(setting, book, said))
+            said = Sent(at=said.at, by=said.by, policy=said.policy, choice=made.place, against=against)
+        book.append(moved(self._setting, book, said))
         return found
-
-    found = yield from on_customer(setting, ref, tell)
-    return attrs.evolve(reserved, pick=found)

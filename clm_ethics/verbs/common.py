@@ -357,10 +357,15 @@ class Past(NamedTuple):
 def past_entry(setting: Setting, ref: str, index: int) -> Flow[tuple[bytes, Past]]:
     """Return the customer's stream and the opened entry *index*."""
     book = yield from peek(setting, ref)
+    return book.stream, (yield from past_of(book, index))
+
+
+def past_of(book: Book, index: int) -> Flow[Past]:
+    """Return the opened entry *index* of *book*'s stream."""
     found = yield from effects.entries(book.stream, index - 1, 1)
     if not found or found[0].index != index or found[0].body is None:
         raise UnknownCustomer("the entry has been forgotten", place=f"entry {index}")
-    return book.stream, open_entry(book, found[0].body)
+    return open_entry(book, found[0].body)
 
 
 def open_entry(book: Book, body: bytes) -> Past:

@@ -31,7 +31,7 @@ from ..model.events import (
     SignalReceived,
     Withdrawn,
 )
-from ..model.fold import VISIT
+from ..model.fold import VISIT, later_prompts
 from ..model.state import Status
 from .checking import check_names
 from .common import (
@@ -206,6 +206,7 @@ def _noes(state: State) -> Any:
         state.mutes,
         state.minor_until,
         state.contacts,
+        state.asked,
     )
 
 
@@ -252,17 +253,23 @@ def _said(setting: Setting, book: Book, visit: _Visit, as_person: tuple[str, ...
                 visit=visit.stream,
                 name=visit_name(setting, visit.name),
                 contacts=contacts,
+                asked=_prompts(mine, theirs),
                 muted=_longer(mine, theirs),
                 minor_until=theirs.minor_until,
             )
         )
         said += _yeses(mine, visit, as_person)
-    elif _longer(mine, theirs) or (theirs.minor_until or now) > (mine.minor_until or now):
+    elif (
+        _longer(mine, theirs)
+        or _prompts(mine, theirs)
+        or (theirs.minor_until or now) > (mine.minor_until or now)
+    ):
         said.append(
             Merged(
                 at=now,
                 visit=visit.stream,
                 name=visit_name(setting, visit.name),
+                asked=_prompts(mine, theirs),
                 muted=_longer(mine, theirs),
                 minor_until=theirs.minor_until,
             )
@@ -279,20 +286,31 @@ def _longer(mine: State, theirs: State) -> dict[str, datetime]:
     }
 
 
+def _prompts(mine: State, theirs: State) -> dict[str, tuple[datetime, ...]]:
+    """Return when the visitor was asked for consent, as far as the customer's limits still look at it."""
+    new = {
+        name: tuple(at for at in later_prompts(mine, name, times) if at not in mine.asked.get(name, ()))
+        for name, times in theirs.asked.items()
+    }
+    return {name: times for name, times in new.items() if times}
+
+
 def _refusals(setting: Setting, mine: State, theirs: State) -> list[Event]:
-    """Return every no of the visitor's that does not stand with the customer."""
+    """Return every no of the visitor's that does not stand with the customer, or was said later there."""
     said: list[Event] = []
     for name, no in theirs.consents.items():
         if no.status is Status.GRANTED or name not in setting.policy.purposes:
             continue
         own = mine.consents.get(name)
-        if own is None or (own.status is Status.GRANTED and not _later(own, no.at)):
+        stands = own is not None and (_later(own, no.at) if own.status is Status.GRANTED else own.at >= no.at)
+        if not stands:
             kind = Refused if no.status is Status.REFUSED else Withdrawn
             said.append(kind(at=no.at, happened=no.happened or no.at, purpose=name))
     for name, objection in theirs.objections.items():
         own_no, own = mine.objections.get(name), mine.consents.get(name)
         ended = own is not None and own.status is Status.GRANTED
-        stands = own_no is not None and (not ended or (own is not None and own.index < own_no.index))
+        lasts = own_no is not None and (not ended or (own is not None and own.index < own_no.index))
+        stands = lasts and own_no is not None and own_no.at >= objection.at
         if (
             name in setting.policy.purposes
             and not stands

@@ -145,6 +145,31 @@ def test_a_mute_and_an_age_carry_over():
         assert ("consent.guardian_needed",) == refused.value.answer.codes
 
 
+def test_a_later_no_and_a_prompt_of_the_visit_count_for_asking_again():
+    """A no that both said counts from the later one, and a banner that the visitor saw is not shown again."""
+    with steward(policy=SHOP) as shop:
+        clock = shop._setting.clock
+        visitor, ana = pair(shop)
+        ana.put({"born": "1990-01-01"}, purpose="account", by="web")
+        ana.refuse("recommendations", by="web")
+        ana.object_to("newsletter", by="web")
+        clock.move(days=300)
+        visitor.refuse("recommendations", by="web")
+        visitor.object_to("newsletter", by="web")
+        other = shop.visitor(by="web")
+        assert other.ask("recommendations", by="web", surface="banner")
+        visitor.identify("c-1001", by="login")
+        ben = enrolled(shop, "c-2", born="1990-01-01")
+        other.identify("c-2", by="login")
+
+        assert ("ask.unanswered",) == ben.may_ask("recommendations").codes
+        clock.move(days=100)
+        assert ("ask.refused",) == ana.may_ask("recommendations").codes
+        assert "ask.objected" in ana.may_ask("newsletter").codes
+        clock.move(days=300)
+        assert ana.may_ask("recommendations")
+
+
 def test_afterwards_the_visitors_handle_is_the_customers():
     """Asking and telling through either is the same; also from another steward that remembers the way."""
     storage = MemoryStorage()

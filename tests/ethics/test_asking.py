@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clm_ethics.errors import KeyReused, UnknownName, UsageError
@@ -142,17 +142,30 @@ def test_an_unknown_purpose_and_a_naive_time_are_errors():
         may_ask(SHOP, stranger(), "news", datetime(2026, 5, 4))  # noqa: DTZ001
 
 
-@given(st.lists(st.sampled_from(["asked", "refused", "withdrawn"]), max_size=6), st.integers(0, 500))
+@given(
+    st.lists(st.sampled_from(["asked", "refused", "withdrawn", "objected"]), max_size=6),
+    st.integers(0, 500),
+    st.sampled_from(["withdrawn", "refused", "objected"]),
+    st.integers(0, 8),
+)
+@example(["asked", "refused"], 363, "withdrawn", 2)
+@example(["objected"], 363, "objected", 2)
 @settings(max_examples=60, deadline=None)
-def test_a_no_never_makes_asking_easier(story, days):
-    """Whatever has happened: one more no never turns "not now" into "now"."""
-    kinds_ = {"asked": Asked, "refused": Refused, "withdrawn": Withdrawn}
-    person = stranger(*(kinds_[name](at=NOON + n * DAY, purpose="news") for n, name in enumerate(story)))
+def test_a_no_never_makes_asking_easier(story, days, last_word, earlier):
+    """One more no never turns "not now" into "now", told late and with an earlier time too."""
     last = NOON + len(story) * DAY
     at = last + timedelta(days=days)
-    after = fold([Withdrawn(at=last, purpose="news")], person)
+    person = stranger(*(_said(name, NOON + n * DAY) for n, name in enumerate(story)))
+    after = fold([_said(last_word, last - earlier * DAY)], person)
 
     assert may_ask(SHOP, person, "news", at) or not may_ask(SHOP, after, "news", at)
+
+
+def _said(name, at):
+    kinds_ = {"asked": Asked, "refused": Refused, "withdrawn": Withdrawn}
+    if name == "objected":
+        return Objected(at=at, purpose="news", marketing=True)
+    return kinds_[name](at=at, purpose="news")
 
 
 # --- how it looks ------------------------------------------------------------------------------------

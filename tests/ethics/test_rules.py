@@ -493,7 +493,7 @@ def test_the_catalogue_is_whole():
 
 def test_the_catalogue_names_rules_that_are_there():
     """What the table says asks a rule does: a built-in rule of that name, or what else is named."""
-    beside = {"decide", "may_ask", "may_ask(prompt=)", "choose", "choice.explain", "minors", "preferences"}
+    beside = {"decide", "may_ask", "may_ask(prompt=)", "choose", "choice.explain", "minors"}
     beside |= {"reviews.proxies", "reviews.parity"}
     names = {each.name for each in RULES}
 

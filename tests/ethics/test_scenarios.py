@@ -15,11 +15,9 @@ from clm_ethics.ethics import (
     Deadline,
     Level,
     Offer,
-    Preferences,
     Price,
     Scarcity,
     Statement,
-    choose,
     pick,
     segments,
 )
@@ -37,7 +35,8 @@ from clm_ethics.model import (
     Withdrawn,
     fold,
 )
-from clm_ethics.policy.values import Cap
+from clm_ethics.model.events import Preferred
+from clm_ethics.model.state import Preferences
 from tests.ethics.shop import NOON, agree, codes, policy, reserve, someone, try_one
 from tests.ethics.test_rules import EVENTS, KIDS, SHOP
 
@@ -254,40 +253,53 @@ def test_the_next_best_is_offered_instead():
 # --- preferences -------------------------------------------------------------------------------------
 
 
-def preferring(monkeypatch, scene, **wants):
-    """Answer a scene of somebody with preferences."""
-    monkeypatch.setattr(choose, "preferences_of", lambda state: Preferences(**wants))
-    return answer(scene)
+def preferring(scene, **wants):
+    """Answer a scene of somebody who has stated preferences."""
+    said = Preferred(at=NOON, stated=Preferences(**wants))
+    return answer(scene._replace(story=(*scene.story, said)))
 
 
-def test_topics_and_channels_that_somebody_does_not_want(monkeypatch):
-    """E13: what is about it, or comes there, is withheld; all else is made."""
-    topic = Scene({"topics": {"mothers_day", "tea"}})
+def test_topics_and_channels_that_somebody_does_not_want():
+    """E13: what is about something else, or comes elsewhere, is withheld; all else is made."""
+    topic = Scene({"topics": {"mothers-day", "tea"}})
 
-    assert ["contact.topic"] == codes(preferring(monkeypatch, topic, topics=frozenset({"mothers_day"})))
-    assert preferring(monkeypatch, topic, topics=frozenset({"fathers_day"}))
-    assert ["contact.channel"] == codes(preferring(monkeypatch, Scene(), channels=frozenset({"email"})))
-    assert preferring(monkeypatch, Scene(channel="sms"), channels=frozenset({"email"}))
+    assert ["contact.topic"] == codes(preferring(topic, topics=("tea",)))
+    assert preferring(topic, topics=("tea", "mothers-day", "mate"))
+    assert preferring(topic, channels=("email",))
+    assert preferring(Scene(), channels=("email",), most=3)  # who has named no topics hears of all
+    assert ["preference.channel"] == codes(preferring(Scene(), channels=("sms",)))
+    assert preferring(Scene(channel="sms"), channels=("sms",))
 
 
-def test_both_sides_of_how_often_somebody_wants_to_hear(monkeypatch):
-    """Once in sixty days is what they asked for; it is remembered for as long."""
-    most = Cap(1, Duration(seconds=60 * 86400))
+def test_an_offer_that_names_no_topic_waits_where_the_customer_comes_by():
+    """Leaving the topic away is no way around "only tea": it may stand on a page, but does not reach out."""
+    assert ["contact.topic"] == codes(preferring(Scene(), topics=("tea",)))
+    assert ["contact.topic"] == codes(preferring(Scene(channel="push"), topics=("tea",)))
+    assert preferring(Scene(channel="web"), topics=("tea",))
+    assert ["contact.topic"] == codes(preferring(Scene(channel="web"), topics=()))
+
+
+def test_both_sides_of_how_often_somebody_wants_to_hear():
+    """Once in sixty days is what they asked for; it is remembered for as long. None is never."""
+    wants = {"most": 1, "per": Duration(seconds=60 * 86400)}
     before = Scene({}, (sent(),), at=NOON + 60 * DAY - timedelta(microseconds=1))
-    held = preferring(monkeypatch, before, most=most)
+    held = preferring(before, **wants)
 
     assert ["contact.preferred"] == codes(held)
     assert NOON + 60 * DAY == held.try_again
-    assert preferring(monkeypatch, before._replace(at=NOON + 60 * DAY), most=most)
-    yearly = preferring(monkeypatch, Scene(), most=Cap(1, Duration(months=12)))
+    assert preferring(before._replace(at=NOON + 60 * DAY), **wants)
+    assert preferring(before._replace(channel="web"), **wants)
+    never = preferring(Scene(), most=0, per=Duration(seconds=86400))
+    assert (["contact.preferred"], None) == (codes(never), never.try_again)
+    yearly = preferring(Scene(), most=1, per=Duration(months=12))
     assert yearly.since <= NOON - 365 * DAY
 
 
-def test_a_preference_only_narrows(monkeypatch):
+def test_a_preference_only_narrows():
     """Whoever wants to hear a hundred times a day is held by every other limit."""
-    often = Cap(100, Duration(seconds=86400))
+    often = {"most": 100, "per": Duration(seconds=86400)}
 
-    assert ["contact.cap"] == codes(preferring(monkeypatch, Scene({}, (sent(),), at=NOON + HOUR), most=often))
+    assert ["contact.cap"] == codes(preferring(Scene({}, (sent(),), at=NOON + HOUR), **often))
 
 
 # --- what is remembered of pages ---------------------------------------------------------------------

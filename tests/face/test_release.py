@@ -11,8 +11,9 @@ from threading import Thread
 
 import pytest
 
-from clm_ethics import FileKeys, Offer, Steward, UsageError
+from clm_ethics import FileKeys, Offer, Steward, UnknownCustomer, UsageError
 from clm_ethics.ethics import rule
+from clm_ethics.ethics.choose import ORIGIN
 from tests.face import teller
 from tests.face.shop import Clock, agree, enrolled, kinds
 from tests.regressions.shops import CONSENT_ONLY, awaiting, look, policy, shop
@@ -175,6 +176,164 @@ async def _awaited():
 def test_the_awaited_face_is_the_same():
     """``still``, ``sent`` and ``ask`` with await answer as without."""
     asyncio.run(_awaited())
+
+
+def test_what_the_customer_prefers_narrows_what_is_chosen():
+    """Topics that she does not care about are withheld; one that she does is made, and still goes out."""
+    with shop(changes=CONSENT_ONLY) as steward_:
+        ana = ready(steward_)
+        ana.prefer(topics=["tea"], by="customer")
+        offers = [
+            Offer("mothers day", purpose="newsletter", topics={"mothers-day"}, value=9),
+            Offer("tea", purpose="newsletter", topics={"tea"}),
+        ]
+        choice = choose(ana, offers)
+
+        assert ["contact.topic"] == [why.code for why in choice.withheld["mothers day"]]
+        assert "tea" == choice.offer.name
+        ana.prefer(topics=[], by="customer")
+        assert ["contact.topic"] == [why.code for why in choice.still().reasons]
+
+
+def test_how_often_she_wants_to_hear_is_one_more_cap_everywhere():
+    """At most one message in ten days: reserved at once, given back, and the same for many and beforehand."""
+    loose = CONSENT_ONLY | {"channels__email__caps": [{"max": 9, "per": "P1D"}]}
+    with shop(changes=loose) as steward_:
+        ana = ready(steward_)
+        ana.prefer(topics=["tea"], most=1, per="P10D", by="customer")
+        tea = [Offer("tea", purpose="newsletter", topics={"tea"})]
+        many = {"channel": "email", "by": "web"}
+        assert ["c-1001"] == [each.ref for each in steward_.audience("newsletter", **many)]
+        [none] = steward_.choose_many(["c-1001"], SPRING, **many)
+        assert ["contact.topic"] == [why.code for why in none.reasons]
+        first = choose(ana, tea)
+        assert first
+        for held in (choose(ana, tea), next(iter(steward_.choose_many(["c-1001"], tea, **many)))):
+            assert ["contact.preferred"] == [why.code for why in held.reasons]
+        first.cancelled()
+        [second] = steward_.choose_many(["c-1001"], tea, **many)
+        assert second
+        assert ["c-1001"] == [each.ref for each in steward_.audience("newsletter", **many)]
+        steward_._setting.clock.move(days=10)
+
+        assert choose(ana, tea)
+
+
+def test_a_preflight_knows_what_customers_prefer():
+    """Ten customers care about tea: of spring they hear nothing, and the count says why."""
+    with shop(changes=CONSENT_ONLY) as steward_:
+        for n in range(10):
+            each = enrolled(steward_, f"c-{n}", born="1990-01-01")
+            agree(each, "newsletter")
+            each.prefer(topics=["tea"], by="customer")
+        spring = steward_.preflight(SPRING, channel="email", by="web")
+        tea = steward_.preflight(
+            [Offer("t", purpose="newsletter", topics={"tea"})], channel="email", by="web"
+        )
+
+        assert (0, {"contact.topic": 10}) == (spring.reachable, dict(spring.blocked))
+        assert 10 == tea.reachable
+
+
+# --- whose choice it is ------------------------------------------------------------------------------
+
+
+CAPPED = {
+    "purposes__recommendations__stages": [],
+    "purposes__recommendations__channels": ["web"],
+    "channels__web__caps": [{"max": 1, "per": "P1D"}],
+}
+TEA = [Offer("tea", purpose="recommendations")]
+
+
+def strangers(steward_):
+    """Return a visitor with a choice, and a customer with one in the very same place of their stream."""
+    visitor, ana = steward_.visitor(by="web"), enrolled(steward_, born="1990-01-01")
+    for each in (visitor, ana):
+        agree(each, "recommendations")
+    seen, own = (choose(each, TEA, channel="web") for each in (visitor, ana))
+    assert seen
+    assert seen._reserved.index == own._reserved.index
+    return visitor, ana, seen, own
+
+
+@pytest.mark.parametrize("verb", ["sent", "cancelled"])
+def test_what_a_visitor_was_shown_is_resolved_where_it_was_chosen(verb):
+    """After identify the visitor's choice is no choice of the customer's that has the same place."""
+    with shop(changes=CAPPED) as steward_:
+        visitor, ana, seen, own = strangers(steward_)
+        visitor.identify("c-1001", by="login")
+        before = kinds(ana)
+        assert ["contact.cap"] == [why.code for why in seen.still().reasons]  # the customer's own counts
+        getattr(seen, verb)()
+        getattr(seen, verb)()  # the same said twice is fine
+
+        assert before == kinds(ana)
+        assert [False, False] == [each.cancelled for each in look(steward_).state.contacts]
+        assert ["contact.cap"] == [why.code for why in own.still().reasons]
+        own.cancelled()
+        assert 1 == kinds(ana)["cancelled"]
+        assert steward_.ledger.verify()
+
+
+def test_what_a_visitor_was_shown_does_not_stand_in_its_own_way():
+    """Identified as somebody who has seen nothing: the visit's contact is the choice's own, taken over."""
+    with shop(changes=CAPPED) as steward_:
+        visitor, ana = steward_.visitor(by="web"), enrolled(steward_, born="1990-01-01")
+        agree(visitor, "recommendations")
+        seen = choose(visitor, TEA, channel="web")
+        agree(ana, "recommendations")
+        visitor.identify("c-1001", by="login")
+
+        assert seen.still()
+        ana.withdraw("recommendations", by="customer")
+        told = seen.sent()
+        assert ["consent.withdrawn"] == [why.code for why in told.reasons]
+        assert "choice.sent" in [why.code for why in seen.still().reasons]
+
+
+def test_a_choice_for_somebody_erased_is_none_for_who_comes_after():
+    """The same reference, enrolled anew: what was chosen before the erasure is not counted for them."""
+    with shop(changes=CONSENT_ONLY) as steward_:
+        ana = ready(steward_)
+        old = choose(ana)
+        ana.erase(by="customer")
+        told = {"email": "ana@example.org", "region": "DE", "born": "1990-01-01"}
+        new = steward_.enroll("c-1001", told, purpose="account", by="signup", again=True)
+        agree(new, "newsletter")
+        own = choose(new)
+
+        assert ["customer.erased"] == [why.code for why in old.still().reasons]
+        with pytest.raises(UnknownCustomer):
+            old.sent()
+        assert own.still()
+
+
+# --- who is told where the data came from ------------------------------------------------------------
+
+
+def test_the_first_contact_says_where_the_data_came_from():
+    """Art. 14 GDPR: with data from elsewhere the choice says so, to host and customer, until told."""
+    with shop(changes=CONSENT_ONLY) as steward_:
+        told = {"email": "ana@example.org", "region": "DE", "born": "1990-01-01"}
+        done = steward_.enroll_many([("c-1", told, {})], purpose="account", by="x", source="the <tea> fair")
+        assert 1 == done.enrolled
+        ana = steward_.customer("c-1")
+        agree(ana, "newsletter")
+        choice = choose(ana)
+
+        assert choice
+        assert "the <tea> fair" == choice.source
+        assert ORIGIN in choice.decision.obligations
+        assert "not from you, but from: the <tea> fair" in choice.explain()
+        assert "from: the &lt;tea&gt; fair" in choice.explain(html=True)
+        assert "fair" not in repr(choice)
+        assert ORIGIN in choice.still().decision.obligations
+        choice.cancelled()
+        ana.inform(shown=steward_.notice("newsletter").id, by="web")
+        later = choose(ana)
+        assert (later.source, ORIGIN in later.decision.obligations) == ("", False)
+        assert "not from you" not in later.explain()
 
 
 # --- many at once ------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 """A second, slow implementation of the decision, written to be read against the law.
 
-It shares no code with ``clm_ethics.policy.decide``, ``visible`` or the compiled plans: it reads
-the declared policy, the folded state and the regime packs, and asks every question in the order
-in which the articles are quoted. Nothing is remembered, and nothing is skipped to be fast.
+It shares no code with ``clm_ethics.policy.decide``, ``visible``, the compiled plans or what the
+packs of law say about themselves: it reads the declared policy, the folded state and the cells
+and rules of the packs (``reference_law.py``), and asks every question in the order in which the
+articles are quoted. What it borrows has tests of its own: the folded state, the named conditions
+of a statute, spans of time, and whether a clause covers another.
 
 Where the two disagree, one of them is wrong.
 """
@@ -10,18 +12,20 @@ Where the two disagree, one of them is wrong.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from clm_ethics.model import Status
 from clm_ethics.policy import Basis
-from clm_ethics.regimes import Facts, Posture, consent_age, known_region
+from clm_ethics.regimes import Facts, Posture
+from tests.policy.reference_law import Asked, Law, inside, law_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from clm_ethics.model import Consent, Run, State
     from clm_ethics.policy import Policy, Purpose, Request
-    from clm_ethics.regimes import Pack, Ruling
+    from clm_ethics.regimes import Pack
 
 UNSTOPPABLE = {Basis.CONTRACT, Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST}
 """Claims that no withdrawal, refusal, objection, signal, age or stage ends."""
@@ -40,7 +44,7 @@ class Answer(NamedTuple):
 
 
 class Case(NamedTuple):
-    """All that is looked at."""
+    """All that is looked at; *law* are the packs, *facts* what they are told."""
 
     policy: Policy
     state: State
@@ -48,13 +52,22 @@ class Case(NamedTuple):
     request: Request
     at: datetime
     stage: str
+    law: Law
+    facts: Facts
+
+
+def _case(
+    policy: Policy, state: State, purpose: Purpose, request: Request | _Bare, at: datetime, stage: str
+) -> Case:
+    told = _facts(policy, purpose, state, at)
+    return Case(policy, state, purpose, request, at, stage, law_of(policy), told)  # type: ignore[arg-type]
 
 
 def answer(policy: Policy, state: State, request: Request, at: datetime) -> Answer:
     """Decide *request*: values in, answer out."""
     if state.at is not None:
         at = max(at, state.at)  # time in a stream never runs backwards
-    case = Case(policy, state, policy.purposes[request.purpose], request, at, _stage(policy, state, at))
+    case = _case(policy, state, policy.purposes[request.purpose], request, at, _stage(policy, state, at))
     verdict, basis, sets = _verdict(case)
     if verdict != "allow":
         return Answer(verdict)
@@ -86,8 +99,7 @@ def _stage(policy: Policy, state: State, at: datetime) -> str:
         when, to = min(due)
         # The move looks at behaviour: its purpose must be allowed then, with the stage before it.
         purpose = policy.purposes[policy.lifecycle.purpose]
-        asked = _Bare(purpose.name)
-        if _verdict(Case(policy, state, purpose, asked, when, stage))[0] != "allow":  # type: ignore[arg-type]
+        if _verdict(_case(policy, state, purpose, _Bare(purpose.name), when, stage))[0] != "allow":
             return stage
         stage, since = to, when
     return stage
@@ -148,7 +160,7 @@ def _open_claims(case: Case, claims: tuple[Basis, ...]) -> Iterator[Basis]:
         yield claim
 
 
-def _holds(case: Case, claim: Basis, rulings: list[Ruling]) -> bool:
+def _holds(case: Case, claim: Basis, rulings: list[Asked]) -> bool:
     """Every regime accepts the claim, nothing stops it, and its own question is answered with yes."""
     state, purpose = case.state, case.purpose
     if state.erased is not None and claim is not Basis.LEGAL_OBLIGATION:
@@ -167,7 +179,7 @@ def _holds(case: Case, claim: Basis, rulings: list[Ruling]) -> bool:
     return claim is Basis.CONSENT and since and _question(case, claim)
 
 
-def _accepted(case: Case, claim: Basis, ruling: Ruling) -> bool:
+def _accepted(case: Case, claim: Basis, ruling: Asked) -> bool:
     if ruling.posture <= Posture.OPT_OUT:
         return True
     said = case.state.consents.get(case.purpose.name)
@@ -177,10 +189,10 @@ def _accepted(case: Case, claim: Basis, ruling: Ruling) -> bool:
         "guardian_consent" if claim is Basis.CONSENT and said and said.given_by == "guardian" else claim.value
     )
     if claim is not Basis.CONSENT or ruling.posture is not Posture.EXPLICIT_OPT_IN:
-        return word in {each.value for each in ruling.exceptions}
+        return word in ruling.carried
     # Explicit consent: the yes names the processing (Art. 9(2)(a), 22(2)(c); 47 CFR 64.1200(f)(9)).
     named = ruling.row if ruling.row in case.purpose.processing else "direct_marketing"
-    return "explicit_consent" in ruling.exceptions and said is not None and named in said.explicit
+    return "explicit_consent" in ruling.carried and said is not None and named in said.explicit
 
 
 def _stopped(case: Case, claim: Basis) -> bool:
@@ -192,10 +204,11 @@ def _stopped(case: Case, claim: Basis) -> bool:
     if noes and max(noes) > _agreed(case, claim):
         return True
     for pack, where in _regimes(case):
-        signal = pack.signal if pack.binds(at.date(), territory=where, facts=_facts(case)) else None
-        binds = signal is not None and signal.binds(at.date()) and signal.name in state.signals
-        if binds and any(row in purpose.processing for row in signal.rows):  # type: ignore[union-attr]
-            return True
+        signal = pack.signal
+        if signal is not None and signal.name in state.signals and signal.since <= at.date():
+            binds = case.law.binds(pack, where, at.date(), case.facts)
+            if binds and any(row in purpose.processing for row in signal.rows):
+                return True
     if any(word in purpose.processing and until > at for word, until in state.mutes.items()):
         return True
     return bool(purpose.stages) and case.stage not in purpose.stages
@@ -252,17 +265,17 @@ def _valid(case: Case, said: Consent) -> bool:
 
 
 def _old_enough(case: Case, at: datetime) -> bool:
-    ages = [consent_age(pack, where, case.at.date()) for pack, where in _regimes(case)]
+    ages = [case.law.age_of_consent(pack, where, case.at.date()) for pack, where in _regimes(case)]
     needed = max([each for each in ages if each is not None], default=0)
-    age = _age(case, at)
+    age = _age(case.state, at)
     if age is None:
         return {"adults": 18, "general": 16, "children": 12}[case.policy.controller.audience] >= needed
     return age >= needed
 
 
-def _age(case: Case, at: datetime) -> int | None:
+def _age(state: State, at: datetime) -> int | None:
     """The age that somebody surely has, counted birthday by birthday; 0 for a child who claims more."""
-    born, minor = case.state.about.get("born"), case.state.minor_until
+    born, minor = state.about.get("born"), state.minor_until
     if minor is not None and at < minor and (born is None or _turns(date.fromisoformat(born), 18) < minor):
         return 0
     if born is None:
@@ -273,6 +286,7 @@ def _age(case: Case, at: datetime) -> int | None:
     return years
 
 
+@lru_cache(maxsize=4096)
 def _turns(born: date, age: int) -> datetime:
     try:
         day = born.replace(year=born.year + age)
@@ -313,26 +327,13 @@ def _soft_opt_in(case: Case, *, by_support: bool = True) -> bool:
 # --- the regimes ----------------------------------------------------------------------------------
 
 
-def _homes(case: Case) -> tuple[str, ...]:
-    region = case.state.about.get("region", "")
-    return (region,) if region else case.policy.controller.markets or ("",)
-
-
-def _looks(case: Case, pack: Pack, home: str) -> list[str]:
-    """Where a regime looks: at the customer's region; else, and where that is unknown, where it holds."""
-    established = case.policy.controller.established
-    if case.state.about.get("region") and pack.covers(home):
-        return [home]
-    return [where for where in (home, *established) if where and pack.covers(where)]
+def _homes(case: Case) -> list[list[tuple[Pack, str]]]:
+    """Per place where the customer may live, the regimes and where each looks."""
+    return case.law.homes(case.state.about.get("region", ""))
 
 
 def _regimes(case: Case) -> list[tuple[Pack, str]]:
-    return [
-        (pack, where)
-        for pack in case.policy.packs.values()
-        for home in _homes(case)
-        for where in _looks(case, pack, home)
-    ]
+    return [each for home in _homes(case) for each in home]
 
 
 def _rows(case: Case) -> set[str]:
@@ -343,42 +344,43 @@ def _rows(case: Case) -> set[str]:
     return rows
 
 
-def _judges(case: Case) -> dict[tuple[Basis, ...], list[Ruling]] | None:
+def _judges(case: Case) -> dict[tuple[Basis, ...], list[Asked]] | None:
     """Per list of claims the regimes that judge it; ``None``: some row has no regime anywhere it may be."""
     rows = _rows(case)
-    judges: dict[tuple[Basis, ...], list[Ruling]] = {}
+    judges: dict[tuple[Basis, ...], list[Asked]] = {}
     if not rows:
         return None
     for home in _homes(case):
         spoken = set()
-        for pack in case.policy.packs.values():
-            for where in _looks(case, pack, home):
-                for row in rows:
-                    ruling = _ruling(case, pack, where, row)
-                    if ruling is not None:
-                        spoken.add(row)
-                        judges.setdefault(_claims(case.purpose, pack, where), []).append(ruling)
+        for pack, where in home:
+            for row in rows:
+                ruling = case.law.asks(pack, where, row, case.at.date(), case.facts)
+                if ruling is not None:
+                    spoken.add(row)
+                    judges.setdefault(_claims(case.purpose, pack, where), []).append(ruling)
         if spoken != rows:
             return None
     return judges
 
 
-def _ruling(case: Case, pack: Pack, where: str, row: str) -> Ruling | None:
-    return pack.cell_at(row, case.at.date(), territory=where, facts=_facts(case))
-
-
-def _facts(case: Case) -> Facts:
+def _facts(policy: Policy, purpose: Purpose, state: State, at: datetime) -> Facts:
     """What the regimes are told; an unknown age is that of the audience, a child's if it is for children."""
-    age, controller = _age(case, case.at), case.policy.controller
+    return _told(law_of(policy), purpose.name, _age(state, at), state.about.get("kind", ""))
+
+
+@lru_cache(maxsize=4096)
+def _told(law: Law, name: str, age: int | None, kind: str) -> Facts:
+    policy = law.policy
+    purpose, controller = policy.purposes[name], policy.controller
     assumed = {"adults": 18, "general": 16, "children": 12}[controller.audience]
     return Facts(
         age=assumed if age is None else age,
         age_known=not (age is None and controller.audience != "children"),
-        device=case.purpose.device,
-        special=any(_special(case.policy, name) for name in case.purpose.fields),
-        special_somewhere=any(_special(case.policy, name) for name in case.policy.fields),
-        precise_location=any(_precise(case.policy, name) for name in case.purpose.fields),
-        kind=case.state.about.get("kind", ""),
+        device=purpose.device,
+        special=any(_special(policy, each) for each in purpose.fields),
+        special_somewhere=any(_special(policy, each) for each in policy.fields),
+        precise_location=any(_precise(policy, each) for each in purpose.fields),
+        kind=kind,
         controller=controller.facts,
     )
 
@@ -396,7 +398,7 @@ def _claims(purpose: Purpose, pack: Pack, where: str) -> tuple[Basis, ...]:
     """Each law judges its own claim: by the regime's name, else by the nearest region."""
     if pack.id in purpose.basis_under:
         return purpose.basis_under[pack.id]
-    regions = [each for each in purpose.basis_under if where == each or where.startswith(each + "-")]
+    regions = [each for each in purpose.basis_under if inside(where, each)]
     return purpose.basis_under[max(regions, key=len)] if regions else purpose.basis
 
 
@@ -441,8 +443,12 @@ def _field(case: Case, name: str, sets: list[set[Basis]]) -> str | tuple[str, tu
 
 def _forbidden(case: Case) -> bool:
     """Some law forbids special categories even with explicit consent (Md. Com. Law 14-4707(a)(1))."""
-    found = [_ruling(case, pack, where, "sensitive") for pack, where in _regimes(case)]
-    return any(each is not None and not each.admits("explicit_consent") for each in found)
+    day, facts = case.at.date(), case.facts
+    found = [case.law.asks(pack, where, "sensitive", day, facts) for pack, where in _regimes(case)]
+    return any(
+        each is not None and each.posture > Posture.OPT_OUT and "explicit_consent" not in each.carried
+        for each in found
+    )
 
 
 def _standing_yes(case: Case) -> Consent | None:
@@ -513,7 +519,7 @@ def _bases_here(case: Case) -> set[Basis]:
     own = [
         bases
         for under, bases in case.purpose.basis_under.items()
-        if not known_region(under) or region == under or region.startswith(f"{under}-")
+        if under in case.policy.packs or inside(region, under)
     ]
     return {*case.purpose.basis, *(basis for bases in own for basis in bases)}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import assume, example, given
@@ -27,13 +29,16 @@ from clm_ethics.model import (
     fold,
 )
 from clm_ethics.policy import Basis, Policy, Request, decide
-from clm_ethics.policy.decide import standing
-from clm_ethics.policy.remedies import ASK_AGAIN_AFTER
+from clm_ethics.policy.decide import known_age, standing, too_young
+from clm_ethics.policy.decision import Change
+from clm_ethics.policy.remedies import ASK_AGAIN_AFTER, MOST_CHANGES, MOST_TRIED
 from clm_ethics.policy.words import CODES
 from clm_ethics.regimes import load_packs
+from tests.policy.people import shop, someone
 from tests.strategies import REGIONS, START, lives, moments, policies, questions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from clm_ethics.model import Event
@@ -340,39 +345,114 @@ def test_more_is_never_seen_than_the_purpose_lists(data):
 # --- remedies -------------------------------------------------------------------------------------
 
 
-def applied(policy: Policy, request: Request, code: str, text: str, at: datetime) -> Event | None:
-    """Return the event that a remedy's words speak of."""
+def done(policy: Policy, state: State, request: Request, changes: Sequence[Change], at: datetime) -> Decision:
+    """Decide once *changes* have been made."""
+    events: list[Event] = []
     purpose = policy.purposes[request.purpose]
-    if code == "contract.open":
-        return Put(at=at, purpose=purpose.name, opened={purpose.name: b"r"})
-    if code == "stage":
-        return Swept(at=at, moves=(Moved(stage=text.rpartition(" ")[2], at=at),))
-    explicit = () if code == "consent" else (*purpose.explicit, *purpose.processing)
-    return Granted(
-        at=at,
-        purpose=purpose.name,
-        clause=policy.clauses[purpose.name],
-        explicit=explicit,
-        given_by="guardian" if code == "consent.guardian" else "subject",
-    )
+    for change in changes:
+        if change.code == "contract.open":
+            events.append(Put(at=at, purpose=purpose.name, opened={purpose.name: b"r"}))
+        elif change.code == "stage":
+            events.append(Swept(at=at, moves=(Moved(stage=change.name, at=at),)))
+        elif change.code == "channel":
+            request = replace(request, channel=change.name)
+        else:
+            events.append(
+                Granted(
+                    at=at,
+                    purpose=purpose.name,
+                    clause=policy.clauses[purpose.name],
+                    explicit=() if change.code == "consent" else (*purpose.explicit, *purpose.processing),
+                    given_by="guardian" if change.code == "consent.guardian" else "subject",
+                )
+            )
+    return decide(policy, fold(events, state), request, at)
 
 
 @given(st.data())
 def test_remedies_turn_the_no_into_a_yes_and_nothing_smaller_does(data):
-    """Each remedy flips the decision when all of it is done, and not when a part of it is."""
+    """Each remedy flips the decision when all of it is done; no proper part, and no lesser consent, does."""
     policy, _, state, request, at = scene(data, known=True, erased=False)
     answer = decide(policy, state, request, at)
 
     for remedy in answer.remedies:
-        if remedy.code == "channel":
-            channel = remedy.text.rpartition(" ")[2]
-            assert decide(policy, state, replace(request, channel=channel), at)
-            continue
-        parts = list(zip(remedy.code.split("+"), remedy.text.split(" and "), strict=True))
-        changes = [applied(policy, request, code, text, at) for code, text in parts]
-        assert decide(policy, fold(changes, state), request, at)
-        for each in changes:
-            assert len(changes) == 1 or not decide(policy, fold([each], state), request, at)
+        assert 1 <= len(remedy.changes) <= MOST_CHANGES
+        assert remedy.code == "+".join(change.code for change in remedy.changes)
+        assert done(policy, state, request, remedy.changes, at)
+        for size in range(1, len(remedy.changes)):
+            for part in combinations(remedy.changes, size):
+                assert not done(policy, state, request, part, at), part
+        if any(change.code == "consent.explicit" for change in remedy.changes):
+            lesser = [
+                Change("consent") if each.code == "consent.explicit" else each for each in remedy.changes
+            ]
+            assert not done(policy, state, request, lesser, at)
+
+
+@given(st.data())
+def test_no_small_remedy_is_missing(data):
+    """Any single change that could decently be asked for, and would be enough, is proposed."""
+    policy, _, state, request, at = scene(data, known=True, erased=False)
+    answer = decide(policy, state, request, at)
+    assume(not answer and not state.restored and state.restriction is None)
+    purpose = policy.purposes[request.purpose]
+    single = [Change("contract.open")] if Basis.CONTRACT in purpose.all_bases else []
+    single += [Change("stage", name) for name in purpose.stages]
+    proposed = {remedy.changes for remedy in answer.remedies}
+
+    for change in single:
+        assert ((change,) in proposed) == bool(done(policy, state, request, [change], at))
+
+
+@given(st.data())
+def test_remedies_are_the_same_each_time_and_the_smallest_come_first(data):
+    """The order is a function of the inputs; no remedy is given twice; fewer changes stand before more."""
+    policy, _, state, request, at = scene(data, known=True, erased=False)
+    first = decide(policy, state, request, at).remedies
+
+    assert first == decide(Policy(policy.declared), state, request, at).remedies
+    assert len(first) == len(set(first))
+    assert sorted(len(each.changes) for each in first) == [len(each.changes) for each in first]
+
+
+@given(st.data())
+def test_a_remedy_asks_for_nothing_indecent(data):
+    """Nothing under a restriction; no child is asked, nor a grown-up's guardian; nothing else is named."""
+    policy, _, state, request, at = scene(data, known=True, erased=False)
+    purpose = policy.purposes[request.purpose]
+    codes = {each.code for remedy in decide(policy, state, request, at).remedies for each in remedy.changes}
+
+    assert codes <= {"consent", "consent.explicit", "consent.guardian", "contract.open", "stage", "channel"}
+    assert not codes or state.restriction is None
+    if too_young(policy, state, purpose, at):
+        assert codes.isdisjoint({"consent", "consent.explicit"})
+    if (known_age(state, at) or 0) >= 18:
+        assert "consent.guardian" not in codes
+
+
+def test_what_remedies_cost_is_bounded(monkeypatch):
+    """However many stages and channels a policy has, no more sets are tried than the bound says."""
+    many = [f"s{number}" for number in range(60)]
+    channels = {f"c{number}": {"address": "email", "kind": "email"} for number in range(40)}
+    document = shop().document
+    document["channels"] |= channels
+    document["purposes"]["newsletter"] |= {
+        "stages": many,
+        "channels": ["email", *channels],
+        "basis": ["consent"],
+    }
+    document["lifecycle"]["moves"] += [
+        {"from": ["prospect"], "to": stage, "after": f"P{number + 1}D"} for number, stage in enumerate(many)
+    ]
+    policy = Policy.of(document)
+    answer = decide(policy, someone(), Request("newsletter", channel="email"), START)
+    tried = []
+    monkeypatch.setattr(
+        sys.modules["clm_ethics.policy.decide"], "decide", lambda *inputs: tried.append(1) or decide(*inputs)
+    )
+
+    assert 60 <= len(answer.remedies) <= MOST_TRIED
+    assert 60 <= len(tried) <= MOST_TRIED
 
 
 @given(st.data())
@@ -386,7 +466,7 @@ def test_nobody_is_asked_again_soon_after_a_no(data):
 
     for remedy in decide(policy, state, request, instant).remedies:
         assert "consent" not in remedy.code
-        assert remedy.code != "channel"
+        assert "channel" not in remedy.code
 
 
 # --- clauses --------------------------------------------------------------------------------------

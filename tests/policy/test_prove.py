@@ -107,7 +107,7 @@ def _objection(case: object, entry: int) -> str:
     return ("own." if own is not None else "other.") + ("before" if entry > last else "after")
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(st.data())
 def test_who_stands_for_a_situation_gets_the_answer_of_everybody_in_it(data):
     """Whoever lives whatever life is decided like the made-up customer of the same situation."""
@@ -132,7 +132,7 @@ def test_who_stands_for_a_situation_gets_the_answer_of_everybody_in_it(data):
         ), f"{facts}\n{expected.explain()}\n--- but\n{actual.explain()}"
 
 
-@settings(max_examples=60)
+@settings(max_examples=15)
 @given(st.data())
 def test_no_law_and_no_answer_is_left_out(data):
     """In the places of the controller, everybody's verdict is that of some situation of the space."""
@@ -154,7 +154,7 @@ def test_no_law_and_no_answer_is_left_out(data):
     assert (answer.verdict, answer.basis) in verdicts
 
 
-@settings(max_examples=30)
+@settings(max_examples=10)
 @given(policies(), st.sampled_from(NOES))
 def test_a_no_stays_inside_the_space(policy, no):
     """After a further no a situation is one of the same space, and the second time it changes nothing."""

@@ -69,7 +69,7 @@ def test_the_schema_has_the_keys_of_the_reader() -> None:
         and call.func.attr == "only"
         and all(isinstance(argument, ast.Constant) for argument in call.args)
     }
-    known |= {frozenset(sections.TOP), frozenset(sections._PURPOSE_KEYS)}
+    known |= {frozenset(sections.TOP), frozenset(sections._PURPOSE_KEYS), frozenset(sections._FACT_KEYS)}
 
     assert known == {frozenset(table) for table in keys.TABLES}
 
@@ -133,6 +133,8 @@ WRONG: dict[str, Any] = {
     "purposes.recommendations.coarse": {"born": "century"},
     "lifecycle.moves.0.after": "P1D",
     "lifecycle.moves.1.after": GONE,
+    "lifecycle.moves.1.when": {"field": "churn", "least": 1},
+    "lifecycle.moves": [{"from": "prospect", "to": "customer", "when": {"field": "churn"}}],
     "channels.email.caps": [{"max": 1}],
     "channels.sms.quiet": {"from": "20:00", "to": "24:00"},
     "channels.telegraph": {},

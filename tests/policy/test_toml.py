@@ -82,3 +82,16 @@ def test_policies_differ_by_what_they_declare() -> None:
 
     assert policy != Policy.of(document)
     assert policy != policy.hash
+
+
+@pytest.mark.parametrize("least", [0.7, 1.0, -3, 1e20, 1e300, 2**53 - 1])
+def test_a_number_comes_back_however_large(least: float) -> None:
+    """The canonical form writes 1e20 as an integer, beyond what a policy's integers may be."""
+    document = Policy.load(SHOP).document
+    move = {"from": ["customer"], "to": "churned", "when": {"field": "churn", "least": least}}
+    document["lifecycle"]["moves"].append(move)
+    policy = Policy.of(document)
+
+    assert policy == Policy.parse(policy.to_toml())
+    assert policy == Policy.of(policy.document)
+    assert policy.lifecycle == Policy.parse(policy.to_toml()).lifecycle

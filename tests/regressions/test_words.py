@@ -10,7 +10,7 @@ from clm_ethics import Denied, Offer, StorageUnavailable, UsageError
 from clm_ethics.errors import FieldWithheld, PolicyError, ValueRefused
 from clm_ethics.model import Restricted
 from clm_ethics.policy import Request
-from clm_ethics.verbs.asking import _look
+from clm_ethics.verbs.asking import see
 from clm_ethics.verbs.choosing import Reserved, _Told
 from clm_ethics.verbs.collecting import check_values
 from clm_ethics.verbs.common import Past
@@ -35,7 +35,7 @@ def test_nothing_prints_a_value():
             book.state.restriction,
             book.state,
             book.values("email"),
-            _look(steward_._setting, book, Request("account", ("email",))),
+            see(steward_._setting, book, Request("account", ("email",))),
             given,
             choice,
             choice._reserved,

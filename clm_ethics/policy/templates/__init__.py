@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 from ...errors import UnknownName
+from ..journeys import JOURNEYS, journey
 
 STARTER = "starter"
 """The template for those who have not chosen."""
@@ -25,8 +26,9 @@ def template(name: str = STARTER) -> str:
 
 def _texts() -> dict[str, str]:
     here = sorted(files(__name__).iterdir(), key=lambda each: each.name)
-    return {
+    own = {
         each.name.removesuffix(".toml"): each.read_text(encoding="utf-8")
         for each in here
         if each.name.endswith(".toml")
     }
+    return own | {name: journey(name) for name in JOURNEYS}
