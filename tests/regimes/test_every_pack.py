@@ -339,3 +339,43 @@ def test_a_policy_for_these_markets_has_no_gap() -> None:
         found = lint_law(Policy.of(document), datetime(day.year, day.month, day.day, tzinfo=UTC))
         gaps = ("no pack has the law", "no law is known")
         assert [] == [each for each in found if each.text.startswith(gaps)]
+
+
+# Place, processing, channel, basis that its statute would accept, and the pack whose doubt refuses it
+DOUBTS = [
+    ("BR", "direct_marketing", "email", "opt_out", "br-lgpd"),
+    ("CA", "personalization", "", "opt_out", "ca-pipeda"),
+    ("CA-QC", "targeted_ads", "", "opt_out", "ca-pipeda"),
+    ("AU", "targeted_ads", "", "opt_out", "au-privacy-spam"),
+    ("ZA", "direct_marketing", "phone", "opt_out", "za-popia"),
+    ("CN", "personalization", "", "opt_out", "cn-pipl"),
+    ("IN", "targeted_ads", "", "opt_out", "in-it-act"),
+]
+
+
+@pytest.mark.parametrize(("where", "word", "channel", "basis", "pack"), DOUBTS)
+def test_a_decision_says_that_doubt_is_read_protectively(
+    where: str, word: str, channel: str, basis: str, pack: str
+) -> None:
+    """What a statute may allow is refused as long as nobody has reviewed it, and the plan names the pack."""
+    purpose = {
+        "title": {"en": "A purpose", "de": "Ein Zweck"},
+        "processing": [word],
+        "basis": [basis],
+        "fields": ["email", "phone"],
+        "keep": {"for": "P1Y", "from": "collected"},
+    }
+    document = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
+    document["controller"] |= {"established": ["US-OH"], "markets": [where]}
+    document["fields"]["phone"] = {"type": "text", "category": "user.contact.phone_number"}
+    document["channels"]["phone"] = {"address": "phone"}
+    document["purposes"]["new"] = purpose | ({"channels": [channel]} if channel else {})
+    policy = Policy.of(document)
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    plan = policy.plan(policy.purposes["new"], channel, where, at, 40)
+
+    refused = [each for group in plan.groups if (each := group.verdicts[basis]) is not None]
+    assert all(each.code == "law.consent_required" for each in refused)
+    assert refused
+    assert pack in {note.pack for note in plan.notes if note.code == "assumed.law"}
+    assert all(group.verdicts["consent"] is None for group in plan.groups)
