@@ -247,8 +247,8 @@ def _compared(rows: tuple[Row, ...], versus: str) -> tuple[tuple[Row, ...], str]
     if not versus or len(open_to) < 2:  # noqa: PLR2004  (one row has nobody to be held against)
         return rows, ""
     places = {
-        "best": max(open_to, key=_point),
-        "low": min(open_to, key=_point),
+        "best": max(open_to, key=lambda row: (_point(row), row.of or 0)),
+        "low": min(open_to, key=lambda row: (_point(row), -(row.of or 0))),
         "first": open_to[0],
     }
     base = places[versus]

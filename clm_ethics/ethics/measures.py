@@ -103,7 +103,7 @@ PLANS = (
         Plan(
             f"{level}.group",
             "shares",
-            f"Offers on the level `{level}`, by group",
+            f"Offers on the level {level}, by group",
             "of the offers that were made; one customer's offers count as alike",
             "best",
         )
