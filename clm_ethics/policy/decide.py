@@ -409,6 +409,12 @@ def too_young(policy: Policy, state: State, purpose: Purpose, at: datetime) -> b
     return _too_young(_case(policy, state, purpose, Request(purpose.name), at, state.stage))
 
 
+def grown_up(state: State, at: datetime) -> bool:
+    """Say whether the customer is known to have been of age at *at*: nobody else agrees for them then."""
+    born, minor = state.about.get("born"), state.minor_until
+    return born is not None and of_age(born) <= at and (minor is None or minor <= at)
+
+
 def _ask_contract(case: Case, group: Group) -> tuple[bool, Reason]:
     contract = case.state.contracts.get(case.purpose.name)
     if contract is not None and contract.open:
