@@ -420,6 +420,12 @@ def known_age(state: State, at: datetime) -> int | None:
     return _age(state, at)
 
 
+def grown_up(state: State, at: datetime) -> bool:
+    """Say whether the customer is known to have been of age at *at*: nobody else agrees for them then."""
+    born, minor = state.about.get("born"), state.minor_until
+    return born is not None and of_age(born) <= at and (minor is None or minor <= at)
+
+
 def _ask_contract(case: Case, group: Group) -> tuple[bool, Reason]:
     contract = case.state.contracts.get(case.purpose.name)
     if contract is not None and contract.open:

@@ -46,6 +46,11 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
     "consent.expired": ("the consent has expired", "GDPR Art. 5(1)(e), 7", Kind.POLICY),
     "consent.other_channel": ("the customer agreed to other channels", "GDPR Art. 4(11)", Kind.LAW),
     "consent.not_explicit": ("the consent is not explicit for this", "GDPR Art. 9(2)(a), 22(2)(c)", Kind.LAW),
+    "consent.not_theirs": (
+        "somebody of age consents themselves; nobody else's yes is theirs",
+        "GDPR Art. 4(11), 8(1)",
+        Kind.LAW,
+    ),
     "consent.guardian_needed": (
         "a child of this age cannot consent alone; a guardian can",
         "GDPR Art. 8(1)",

@@ -21,7 +21,7 @@ from ..model.events import (
 )
 from ..model.fold import fold
 from ..policy import Request, decide
-from ..policy.decide import too_young
+from ..policy.decide import grown_up, too_young
 from ..policy.derived import under_consent
 from ..policy.policy import FIRM
 from ..policy.values import Basis
@@ -125,6 +125,8 @@ def grant(
             answer.require()
         if given_by == "subject" and too_young(policy, book.state, wanted, learnt):
             raise refusal(answer, (reason("consent.guardian_needed"),), "grant")
+        if given_by == "guardian" and grown_up(book.state, happened or learnt):
+            raise refusal(answer, (reason("consent.not_theirs"),), "grant")
         return _append(setting, book, said, effect)
 
     return (yield from _receipt(setting, ref, "granted", tell))

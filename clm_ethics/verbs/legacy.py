@@ -9,6 +9,7 @@ from ..errors import UsageError
 from ..lifecycle.beginning import ANSWERS, Said
 from ..model.events import Granted, Refused
 from ..model.state import Status
+from ..policy.decide import grown_up
 from ..policy.policy import FIRM
 from ..policy.values import Basis
 from ..transparency.notice import purposes_of
@@ -98,10 +99,14 @@ def _check(setting: Setting, said: Said, now: datetime) -> Word:
 
 def write_said(setting: Setting, book: Book, words: tuple[Word, ...], by: str) -> None:
     """Append what was said to *book*."""
-    for word in words:
+    for each in words:
+        word = each
         if not word.is_yes:
             book.append(_no(setting, book, word, by))
-        elif word.proven or _unsaid(book.state, word.purpose.name):
+            continue
+        if word.said.given_by == "guardian" and grown_up(book.state, word.happened or book.now()):
+            word = word._replace(proven=False)  # what is shown is somebody else's yes
+        if word.proven or _unsaid(book.state, word.purpose.name):
             book.append(_yes(setting, book, word, by))
 
 

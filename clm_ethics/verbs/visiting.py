@@ -33,6 +33,7 @@ from ..model.events import (
 )
 from ..model.fold import VISIT, later_prompts
 from ..model.state import Status
+from ..policy.decide import grown_up
 from .checking import check_names
 from .common import (
     REF,
@@ -344,7 +345,8 @@ def _yeses(mine: State, visit: _Visit, as_person: tuple[str, ...]) -> list[Event
         own, objection = mine.consents.get(name), mine.objections
         since = [own.at] if own is not None else []
         since += [each.at for key, each in objection.items() if key == name or each.marketing]
-        if mine.restored or any(at >= given for at in since):
+        not_theirs = yes.given_by == "guardian" and grown_up(mine, given)
+        if mine.restored or not_theirs or any(at >= given for at in since):
             continue
         said.append(
             Granted(
