@@ -44,11 +44,10 @@ New abilities are new, optional protocols (:class:`Closable`, :class:`Scrubbable
 
 from __future__ import annotations
 
+# Imported for good: a serialiser asks for the types of the fields of `Write` when it runs.
+from collections.abc import Sequence  # noqa: TC003
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 MAX_ID = 64
 """Longest stream id, token and digest, in bytes."""

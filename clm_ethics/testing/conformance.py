@@ -212,6 +212,9 @@ class StorageConformance(Groups, Keeping, Opaque, Lasting, Pages, Enrolling, Rac
         create(storage, b"s", Head(1, 1, digest, data, data, ()), Entry(1, digest, data))
         assert Head(1, 1, digest, data, data, ()) == living(storage, b"s")
         assert [Entry(1, digest, data)] == story(storage, b"s")
+        make(storage, Write(b"s", 1, Head(2, 1, b"other", b"other", b"other", ())))
+        make(storage, Write(b"s", 2, Head(3, 1, digest, data, data, ())))
+        assert Head(3, 1, digest, data, data, ()) == living(storage, b"s")
 
     def test_06_opaque_ids(self, opens: Connect) -> None:
         """Streams and tokens that look alike are different."""

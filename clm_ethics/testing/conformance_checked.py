@@ -53,6 +53,11 @@ _TEXT: Final[Any] = "x"
 
 MALFORMED: Final[dict[str, list[Write]]] = {
     "two writes for one stream": [_on(head(2, 2)), _on(head(3, 2), expected=2)],
+    "two writes for one stream, far apart": [
+        _on(head(2, 2)),
+        *(Write(b"between%d" % n, 0, head(1)) for n in range(MAX_WRITES - 3)),
+        _on(head(3, 2), expected=2),
+    ],
     "a gap in the entries": [_on(head(2, 4), entry(3), Entry(5, b"", b""))],
     "entries in the wrong order": [_on(head(2, 4), entry(4), entry(3))],
     "an entry twice": [_on(head(2, 3), entry(3), entry(3))],

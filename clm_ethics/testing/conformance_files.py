@@ -25,15 +25,18 @@ import pytest
 
 from clm_ethics.testing.faults import (
     CHANGES,
+    NAMING,
     SYNCS,
     WRITES,
     NoRightToMountError,
     counted,
     enlarge,
     injecting,
+    repeated_syncs,
     small_disk,
     spread,
     tracing,
+    unsynced_names,
     untraceable,
 )
 from clm_ethics.testing.processes import Child, Place, Told
@@ -118,6 +121,24 @@ class StorageFileConformance:
         many = self._counted(fresh(), tmp_path, SYNCS, calls=self.calls * 3)
         assert many - few >= self.calls * 2, "calls were acknowledged that nothing had made durable"
 
+    def test_05_durable_under_its_name(self, fresh: Callable[[], Place], tmp_path: Path) -> None:
+        """A file that was made or renamed is not lost with its name: its folder is synced afterwards."""
+        log = tmp_path / "names.trace"
+        self._traced(fresh(), log, f"{NAMING},{SYNCS}")
+        assert [] == unsynced_names(log), "a loss of power takes these names away"
+
+    def test_05_durable_only_by_a_sync_that_succeeded(
+        self, fresh: Callable[[], Place], tmp_path: Path
+    ) -> None:
+        """After a sync has failed the same pages are not synced again and called safe."""
+        log = tmp_path / "failed.trace"
+        for n in spread(self._counted(fresh(), tmp_path, SYNCS), min(self.points, 3)):
+            failing = injecting(SYNCS, "error=EIO", str(n), log=str(log), also=WRITES)
+            told = Told.of(Child(fresh(), "work", self.calls, 300, before=failing).end())
+            # After an error nothing rests on the failed sync; where there was none, everything does.
+            again = repeated_syncs(log) if told.error is None else []
+            assert [] == again, f"sync {n} failed; these were synced again, and not written again before"
+
     def test_13_contained_on_a_full_disk(self, placed: Placed, folder: Path) -> None:
         """On a full disk, a named error; what was acknowledged is there, and with space it goes on."""
         small = folder / "small"
@@ -161,14 +182,18 @@ class StorageFileConformance:
 
     def _counted(self, place: Place, folder: Path, names: str, *, calls: int = 0) -> int:
         """Let a program make its calls in peace; return how many system calls with these *names* it makes."""
+        log = folder / "calls.trace"
+        self._traced(place, log, names, calls=calls)
+        return counted(log, names)
+
+    def _traced(self, place: Place, log: Path, names: str, *, calls: int = 0) -> None:
+        """Let a program make its calls in peace, and *log* its system calls with these *names*."""
         if reason := untraceable():
             pytest.skip(reason)
-        log = folder / "calls.trace"
         child = Child(place, "work", calls or self.calls, 300, before=tracing(log, names))
         told = Told.of(child.end())
         assert (None, None) == (told.error, told.leaked), child.complaint
         assert told.acknowledged == (calls or self.calls), child.complaint
-        return counted(log, names)
 
     def _explained(self, told: Told) -> None:
         if told.error is not None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clm_ethics.errors import StorageUnavailable
-from clm_ethics.storage.contract import FIRST, Scrubbable, Write
+from clm_ethics.storage.contract import FIRST, MAX_ENTRIES, MAX_FORGETS, Entry, Scrubbable, Write
 from clm_ethics.testing.conformance_tools import (
     close,
     create,
@@ -97,6 +97,28 @@ class Lasting:
 
         together(write, read(reading), read(writing))
 
+    def test_04_linearizable_for_every_part(self, opens: Connect) -> None:
+        """A part that changes alone is seen at once by who has read it: nothing is known by its length."""
+        writing, reading = opens(), opens()
+        expected = head(1, 1, marks=[(b"t", 1)])
+        create(writing, b"s", expected, entry(1))
+        for version, (part, value) in enumerate(
+            (
+                ("digest", b"2"),
+                ("state", b"3"),
+                ("values", b"4"),
+                ("marks", head(5, marks=[(b"t", 5)]).marks),
+            ),
+            start=2,
+        ):
+            assert expected == living(reading, b"s")
+            changed: dict[str, Any] = {part: value}
+            new = kept(version, 1, digest=expected.digest)._replace(**changed)
+            make(writing, Write(b"s", version - 1, new))
+            expected = expected._replace(version=version, **changed)
+            assert expected == living(reading, b"s")
+        assert [(5, b"s")] == marked(reading, b"t")
+
     def test_05_durable_without_closing(self, opens: Connect) -> None:
         """Nothing waits in a connection for its closing: what was acknowledged is found by a new one."""
         storage = opens()
@@ -154,6 +176,31 @@ class Lasting:
             assert expected == [each.body for each in story(storage, b"s", limit=7)]
         assert [each.digest for each in entries(1, 30)] == [each.digest for each in story(storage, b"s")]
         assert living(storage, b"s").length == 30
+
+    def test_09_forgetting_one_of_equals(self, opens: Connect) -> None:
+        """Entries with the same digest and the same body are entries of their own."""
+        storage = opens()
+        equal = [Entry(n, b"digest", b"body") for n in range(1, 6)]
+        for name in (b"s", b"other"):
+            create(storage, name, head(1, 5), *equal)
+        make(storage, Write(b"s", 1, kept(2, 6), (Entry(6, b"digest", b"new body"),), (2, 5)))
+        bodies = [b"body", None, b"body", b"body", None, b"new body"]
+        assert [Entry(n, b"digest", body) for n, body in enumerate(bodies, start=1)] == story(storage, b"s")
+        assert equal == story(storage, b"other")
+
+    def test_09_forgetting_as_many_as_there_may_be(self, opens: Connect) -> None:
+        """The most indexes that one write may name are all forgotten, and index and digest of each stay."""
+        storage = opens()
+        create(storage, b"s", head(1, MAX_ENTRIES), *entries(1, MAX_ENTRIES))
+        most = range(MAX_ENTRIES - MAX_FORGETS + 1, MAX_ENTRIES + 1)
+        make(
+            storage, Write(b"s", 1, kept(2, MAX_ENTRIES + 2), entries(MAX_ENTRIES + 1, MAX_ENTRIES + 2), most)
+        )
+        expected = [
+            each._replace(body=None) if each.index in most else each for each in entries(1, MAX_ENTRIES + 2)
+        ]
+        for reader in (storage, opens()):
+            assert expected == story(reader, b"s")
 
     def test_09_forgetting_survives_everything(self, opens: Connect) -> None:
         """No appending, keeping, replacing, refusing, closing or scrubbing brings a body back."""
@@ -249,7 +296,12 @@ class Lasting:
         """Several threads on several connections that do everything at once raise nothing at all."""
         storages, names = [opens() for _ in range(3)], [b"x%d" % n for n in range(5)]
 
+        groups = [b"g%d" % n for n in range(4)]
+        make(storages[0], *(Write(each, 0, head(1)) for each in groups))
+
         def work(storage: Storage, step: int) -> Callable[[], None]:
+            group = groups[:: 1 if step % 2 else -1]
+
             def run() -> None:
                 for n in range(self.appends):
                     name = names[(n * step) % len(names)]
@@ -261,6 +313,8 @@ class Lasting:
                     else:
                         moved = kept(stored.version + step)._replace(marks=head(1, marks=[(b"t", n)]).marks)
                         storage.commit([Write(name, stored.version, moved)])
+                    # Two groups whose streams come in opposite orders must not wait for each other.
+                    storage.commit([Write(each, n + 1, kept(n + 2)) for each in group])
                     storage.find(b"t", until=1 << 60, after=FIRST, limit=3)
                     storage.entries(name, after=0, limit=3)
 

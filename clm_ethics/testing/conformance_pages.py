@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clm_ethics.storage.contract import FIRST, MAX_ENTRIES, MAX_ID, MAX_INT, Entry, Mark, Write
+from clm_ethics.storage.contract import FIRST, MAX_ENTRIES, MAX_ID, MAX_INT, MAX_MARKS, Entry, Mark, Write
 from clm_ethics.testing.conformance_tools import (
     create,
     entries,
@@ -32,8 +32,8 @@ class Pages:
     """What is read in pages is read whole, once and in order."""
 
     appends: int
-    length = 10_000
-    """How many entries the longest stream has; 1,000,000 finds more, and takes minutes."""
+    length = 70_000
+    """How many entries the longest stream has: more than sixteen bits count. 1,000,000 takes minutes."""
 
     def test_08_entries_of_a_long_stream(self, opens: Connect) -> None:
         """A stream of ``length`` entries is read whole in pages, and from any place at once."""
@@ -161,6 +161,27 @@ class Pages:
             assert len(page) <= limit
             assert page == expected[: len(page)]
             assert bool(page) == bool(expected)
+
+    def test_11_marks_until_the_last_bit(self, opens: Connect) -> None:
+        """``until`` and ``after`` are compared exactly, also where two instants are the same as floats."""
+        storage = opens()
+        carried = [
+            (at + n, b"s%d" % n) for at in (1 << 31, 1 << 32, 1 << 53, 1 << 62, MAX_INT - 2) for n in range(3)
+        ]
+        make(storage, *(Write(b"%d" % at, 0, head(1, marks=[(b"t", at)])) for at, _ in carried))
+        instants = [at for at, _ in carried]
+        for n, at in enumerate(instants):
+            assert instants[: n + 1] == [each for each, _ in marked(storage, b"t", until=at)]
+            page = storage.find(b"t", until=1 << 63, after=(at, b"%d" % at), limit=99)
+            assert instants[n + 1 :] == [each for each, _ in page]
+
+    def test_11_marks_on_every_place(self, opens: Connect) -> None:
+        """Each of the 1,024 marks of a head is found, whichever place it has among them."""
+        storage = opens()
+        marks = [(b"%04d" % n, n) for n in range(MAX_MARKS)]
+        make(storage, Write(b"s", 0, head(1, marks=marks[::-1])))
+        for token, at in marks[:: MAX_MARKS // 32] + marks[-2:]:
+            assert [(at, b"s")] == marked(storage, token)
 
     def test_11_marks_that_are_written_again(self, opens: Connect) -> None:
         """A mark that is given again, in any order, is found once; one that moves is found where it went."""

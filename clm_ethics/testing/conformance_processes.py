@@ -82,13 +82,14 @@ class StorageProcessConformance:
     def test_05_durable_when_closed_elsewhere(self, place: Place) -> None:
         """What one process has acknowledged is there for the next, and closing adds and takes nothing."""
         told: Told | None = None
-        for program in (("work", 5, 300), ("close",), ("work", 5, 300), ("close",)):
+        # An odd and an even number of calls: what waits for the next one is caught in one of them.
+        for program in (("work", 5, 300), ("close",), ("work", 4, 300), ("close",)):
             said = _finished(Child(place, *program))
             told = Told.of(said, told.acknowledged if told else None)
             with place.opened() as storage:
                 assert [told.acknowledged] * 3 == told.judge(storage)
         assert told is not None
-        assert told.acknowledged == 10
+        assert told.acknowledged == 9
 
     def test_13_contained_after_a_fork(self, place: Place) -> None:
         """A child that uses its parent's storage gets an answer or a named error; the parent goes on."""

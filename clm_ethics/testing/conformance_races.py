@@ -6,7 +6,7 @@ from functools import partial
 from threading import Barrier, Event
 from typing import TYPE_CHECKING
 
-from clm_ethics.storage.contract import Write
+from clm_ethics.storage.contract import FIRST, Write
 from clm_ethics.testing.conformance_tools import (
     WAIT,
     append_until,
@@ -126,6 +126,21 @@ class Races:
         together(*(partial(append_until, shared, b"s", mine) for mine in texts))
         read = story(shared, b"s")
         assert sorted(text for mine in texts for text in mine) == sorted(each.body or b"" for each in read)
+
+    def test_04_linearizable_answers_are_not_mixed_up(self, opens: Connect) -> None:
+        """Threads that share one connection each get the answer to their own question."""
+        shared, names = opens(), [b"mine%d" % who for who in range(self.writers)]
+        make(shared, *(Write(each, 0, head(1, 1, marks=[(each, 1)]), (entry(1, each),)) for each in names))
+
+        def ask(name: bytes) -> None:
+            for _ in range(self.appends * 2):
+                assert living(shared, name).marks == ((name, 1),)
+                assert [name] == [each.body for each in shared.entries(name, after=0, limit=9)]
+                assert [(1, name)] == [
+                    tuple(each) for each in shared.find(name, until=1, after=FIRST, limit=9)
+                ]
+
+        together(*(partial(ask, name) for name in names))
 
     def test_11_marks_while_paging(self, opens: Connect) -> None:
         """Whoever carries a mark unchanged is found once, however much the others change meanwhile."""

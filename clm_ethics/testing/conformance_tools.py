@@ -79,6 +79,8 @@ def story(storage: Storage, stream: bytes, *, limit: int = 100) -> list[Entry]:
     read: list[Entry] = []
     while page := storage.entries(stream, after=read[-1].index if read else 0, limit=limit):
         assert len(page) <= limit
+        # Said here, since a page that comes again and again would never end the loop.
+        assert page[0].index > (read[-1].index if read else 0), "a page began at its `after`, or before"
         read.extend(page)
     return read
 
@@ -90,6 +92,7 @@ def marked(
     found: list[tuple[int, bytes]] = []
     while page := storage.find(token, until=until, after=found[-1] if found else FIRST, limit=limit):
         assert len(page) <= limit
+        assert tuple(page[0]) > (found[-1] if found else FIRST), "a page began at its `after`, or before"
         found.extend((at, stream) for at, stream in page)
     return found
 

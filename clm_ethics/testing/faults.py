@@ -7,15 +7,16 @@ let the call fail, count it) needs that program, and the right to trace.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 # The question mark: a call that this machine's kernel does not have is left out.
 WRITES: Final = "write,pwrite64,writev,pwritev,?pwritev2,ftruncate,fallocate"
@@ -24,6 +25,8 @@ CHANGES: Final = WRITES + ",?rename,renameat,?renameat2,?unlink,unlinkat,?link,l
 """And those that change a folder."""
 SYNCS: Final = "fsync,fdatasync,msync,sync,syncfs"
 """The system calls that wait for the disk."""
+NAMING: Final = "openat,?open,?creat,?rename,renameat,?renameat2,?link,linkat"
+"""The system calls that give a file its name."""
 
 
 @cache
@@ -39,24 +42,25 @@ def untraceable() -> str:
 
 
 def tracing(log: Path, calls: str) -> list[str]:
-    """Return what runs a program and writes its *calls* to *log*."""
-    return ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={calls}", "-e", "signal=none"]
+    """Return what runs a program and writes its *calls* to *log*, with the paths of their files."""
+    return ["strace", "-f", "-qq", "-y", "-o", str(log), "-e", f"trace={calls}", "-e", "signal=none"]
 
 
-def injecting(calls: str, what: str, when: str) -> list[str]:
+def injecting(calls: str, what: str, when: str, *, log: str = "/dev/null", also: str = "") -> list[str]:
     """Return what runs a program and does *what* to the call number *when* (``7``, or from then on ``7+``).
 
     *what* is ``error=EIO``, ``error=ENOSPC``, ``signal=KILL`` ...; only one kind of *calls* is
-    counted together.
+    counted together. They and *also* stand in the *log*, with the paths of their files.
     """
     return [
         "strace",
         "-f",
         "-qq",
+        "-y",
         "-o",
-        "/dev/null",
+        log,
         "-e",
-        f"trace={calls}",
+        f"trace={calls},{also}".rstrip(","),
         "-e",
         f"inject={calls}:{what}:when={when}",
     ]
@@ -67,6 +71,74 @@ def counted(log: Path, calls: str) -> int:
     names = {each.strip("?") for each in calls.split(",")}
     lines = [line.partition(" ")[2].lstrip() for line in log.read_text(errors="replace").splitlines()]
     return sum(line.partition("(")[0] in names for line in lines)
+
+
+def _calls(log: Path) -> Iterator[tuple[str, str]]:
+    """Give name and text of each call of a *log*, in the order in which they ended."""
+    begun: dict[str, str] = {}
+    for line in log.read_text(errors="replace").splitlines():
+        process, _, text = line.partition(" ")
+        text = text.strip()
+        if text.endswith("<unfinished ...>"):
+            begun[process] = text.removesuffix("<unfinished ...>")
+            continue
+        if text.startswith("<..."):
+            text = begun.pop(process, "") + text.partition(">")[2]
+        yield text.partition("(")[0], text
+
+
+def _file(text: str) -> str:
+    """Return the path of the file that a call's first argument is, or nothing."""
+    found = re.match(r"\w+\(\d+<([^>]*)>", text)
+    return found[1] if found else ""
+
+
+def repeated_syncs(log: Path) -> list[str]:
+    """Return the files that were synced with success after a sync of the same pages had failed.
+
+    The system may have marked them as written when it failed: who does not write them again
+    before the next sync learns nothing from its success.
+    """
+    syncs, writes = SYNCS.split(","), [each.strip("?") for each in WRITES.split(",")]
+    written, failed, repeated = set[str](), set[str](), list[str]()
+    for name, text in _calls(log):
+        file = _file(text)
+        if name in writes:
+            written.add(file)
+            failed.discard(file)
+        elif name in syncs and " = -1 " in text:
+            failed |= {file} & written
+        elif name in syncs and file in failed:
+            repeated.append(file)
+    return repeated
+
+
+def unsynced_names(log: Path) -> list[str]:
+    """Return the files that are still there, and whose folder was not synced after they got their name."""
+    waiting: dict[Path, list[str]] = {}
+    named = set[str]()
+    for name, text in _calls(log):
+        if " = -1 " in text:
+            continue
+        if name in {"sync", "syncfs"}:
+            waiting.clear()
+        elif name in {"fsync", "fdatasync"}:
+            waiting.pop(Path(_file(text)), None)
+        elif name.startswith(("rename", "link")):
+            path = _last_path(text)
+            waiting.setdefault(path.parent, []).append(str(path))
+        elif "O_CREAT" in text or name == "creat":
+            opened = re.search(r" = \d+<([^>]*)>$", text)
+            if opened and opened[1] not in named:
+                named.add(opened[1])
+                waiting.setdefault(Path(opened[1]).parent, []).append(opened[1])
+    return [each for names in waiting.values() for each in names if Path(each).is_file()]
+
+
+def _last_path(text: str) -> Path:
+    """Return the second path of a call that renames or links."""
+    place, path = map(str, re.findall(r'(?:<([^>]*)>, )?"([^"]*)"', text)[-1])
+    return Path(place or ".") / path
 
 
 def spread(total: int, points: int) -> Sequence[int]:
@@ -109,14 +181,17 @@ def _mount(folder: Path, size: int) -> bool:
 
 __all__ = [
     "CHANGES",
+    "NAMING",
     "SYNCS",
     "WRITES",
     "NoRightToMountError",
     "counted",
     "enlarge",
     "injecting",
+    "repeated_syncs",
     "small_disk",
     "spread",
     "tracing",
+    "unsynced_names",
     "untraceable",
 ]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sqlite3
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clm_ethics.errors import StorageUnavailable
 from clm_ethics.storage.contract import Head, Write
+from clm_ethics.storage.memory import MemoryStorage
 from clm_ethics.storage.sqlite import SqliteStorage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+    from clm_ethics.storage.contract import Storage
 
 
 class SyncsLater(SqliteStorage):
@@ -154,6 +158,69 @@ class EmptiesTheFullDisk(SqliteStorage):
             raise
 
 
+class _Rewrites(MemoryStorage):
+    """Writes all that it has to a new file at each call, syncs it, and gives it the old one's name."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = Path(path)
+        if self.path.exists():
+            stored = pickle.loads(self.path.read_bytes())
+            self._heads, self._entries, self._marks = stored
+
+    def commit(self, writes: Sequence[Write], /) -> Sequence[bool]:
+        made = super().commit(writes)
+        new = self.path.with_suffix(".new")
+        with new.open("wb") as file:
+            file.write(pickle.dumps((self._heads, self._entries, self._marks)))
+            file.flush()
+            self.sync(file.fileno())
+        self.name(new)
+        return made
+
+    def sync(self, file: int) -> None:
+        """Make the new file's bytes durable."""
+        os.fsync(file)
+
+    def name(self, new: Path) -> None:
+        """Make the new file the one that is opened next."""
+        new.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+
+class LeavesItsFolder(_Rewrites):
+    """Syncs the file, and not the folder in which it got its name."""
+
+    def name(self, new: Path) -> None:
+        new.replace(self.path)
+
+
+class NamesItLater(_Rewrites):
+    """Acknowledges once the new file is synced, and renames it at the next call."""
+
+    waiting = False
+
+    def sync(self, file: int) -> None:
+        super().sync(file)
+        self.waiting = not self.waiting
+
+    def name(self, new: Path) -> None:
+        if not self.waiting:
+            super().name(new)
+
+
+class SyncsAgain(_Rewrites):
+    """Tries a sync that failed once more, and believes it then."""
+
+    def sync(self, file: int) -> None:
+        try:
+            os.fsync(file)
+        except OSError:
+            os.fsync(file)
+
+
 KINDS = {
     each.__name__.lower(): each
     for each in (
@@ -167,11 +234,14 @@ KINDS = {
         DiesInAChild,
         KeepsAFileOfItsOwn,
         EmptiesTheFullDisk,
+        LeavesItsFolder,
+        NamesItLater,
+        SyncsAgain,
     )
 }
 
 
-def open_url(url: str) -> SqliteStorage:
+def open_url(url: str) -> Storage:
     """Open ``syncslater:///path`` and its like."""
     scheme, _, path = url.partition(":")
     return KINDS[scheme](path.removeprefix("///"))

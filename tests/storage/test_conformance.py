@@ -40,7 +40,7 @@ class TestSqliteStorage(StorageConformance):
 class TestThreadedSqlite(StorageConformance):
     """A storage behind a worker thread and an event loop keeps the contract too."""
 
-    examples = 5
+    examples, length, many = 5, 3_000, 150
 
     @pytest.fixture
     def connect(self, opened: Connect) -> Callable[[], AsyncStorage]:
@@ -51,7 +51,7 @@ class TestThreadedSqlite(StorageConformance):
 class TestAsyncMemoryStorage(StorageConformance):
     """The memory of an event loop, opened by a coroutine, keeps the contract."""
 
-    examples = 5
+    examples, length, many = 5, 3_000, 150
 
     @pytest.fixture
     def connect(self) -> Callable[[], object]:
@@ -67,7 +67,7 @@ class TestAsyncMemoryStorage(StorageConformance):
 class TestCalmHostileStorage(StorageConformance):
     """A hostile storage that has no fault to make is a storage like another."""
 
-    examples = 5
+    examples, length, many = 5, 3_000, 150
 
     @pytest.fixture
     def connect(self) -> Connect:
@@ -79,7 +79,7 @@ class TestCalmHostileStorage(StorageConformance):
 class TestApart(StorageConformance):
     """A part of a storage in which others have names of their own is a storage like another."""
 
-    examples = 5
+    examples, length, many = 5, 3_000, 150
 
     @pytest.fixture
     def connect(self) -> Connect:

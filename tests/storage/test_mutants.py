@@ -12,7 +12,7 @@ import pytest
 from clm_ethics.storage.memory import MemoryStorage
 from clm_ethics.testing import StorageConformance
 from clm_ethics.testing.conformance_tools import patient
-from tests.storage import broken, broken_bytes, broken_calls, broken_connections, broken_pages
+from tests.storage import broken, broken_bytes, broken_calls, broken_connections, broken_pages, broken_subtle
 from tests.storage.broken_connections import Connection
 
 if TYPE_CHECKING:
@@ -128,6 +128,35 @@ MUTANTS = {
     broken_calls.DoesNotKnow: {13},
     broken_calls.SaysWrittenWhenClosed: {13},
     broken_calls.LeaksForTheAbsent: {2},
+    broken_subtle.AppendsOrForgets: {9},
+    broken_subtle.BlanksLateDigests: {9},
+    broken_subtle.ForgetsAFewAtOnce: {9},
+    broken_subtle.CountsTheLiving: {9},
+    broken_subtle.SharesEqualBodies: {9},
+    broken_subtle.KeepsADigestOnce: {9},
+    broken_subtle.CountsIn16Bits: {8},
+    broken_subtle.ReversesTies: {11},
+    broken_subtle.PagesForEver: {11},
+    broken_subtle.StopsAtAnEmptyPage: {11},
+    broken_subtle.IndexesTheFirstMarks: {11},
+    broken_subtle.ComparesInstantsAsFloats: {11},
+    broken_subtle.LoadsMarksUnsorted: {11},
+    broken_subtle.DropsMarksGivenAgain: {11},
+    broken_subtle.LoadsByHundreds: {6},
+    broken_subtle.TakesEmptyDigestsForNone: {6},
+    broken_subtle.TakesNoStateForEmpty: {7},
+    broken_subtle.ChecksByHundreds: {12},
+    broken_subtle.ForgetsBeforeChecking: {12},
+    broken_subtle.TellsBeforeItLocks: {3},
+    broken_subtle.SharesItsCursor: {4},
+    broken_subtle.SharesItsPages: {4},
+    broken_subtle.LocksInTheOrderGiven: {13},
+    broken_subtle.NeverWaits: {13},
+    broken_subtle.RemembersEntries: {9},
+    broken_subtle.RemembersColdParts: {4},
+    broken_subtle.CreatesFromARemnant: {10},
+    broken_subtle.DeletesFewMarks: {10},
+    broken_subtle.QueuesTheBusy: {14},
 }
 
 
@@ -197,7 +226,7 @@ def test_every_broken_adapter_is_tried() -> None:
     """No mutant was written and forgotten."""
     written = {
         each
-        for module in (broken, broken_bytes, broken_calls, broken_connections, broken_pages)
+        for module in (broken, broken_bytes, broken_calls, broken_connections, broken_pages, broken_subtle)
         for name, each in inspect.getmembers(module, inspect.isclass)
         if each.__module__ == module.__name__ and not name.startswith("_") and each is not Connection
     }

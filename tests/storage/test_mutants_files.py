@@ -27,6 +27,9 @@ CAUGHT = {
     "diesinachild": "test_13_contained_after_a_fork",
     "keepsafileofitsown": "test_04_linearizable_writers_in_processes",
     "emptiesthefulldisk": "test_13_contained_when_no_file_may_grow",
+    "leavesitsfolder": "test_05_durable_under_its_name",
+    "namesitlater": "test_05_durable_when_closed_elsewhere",
+    "syncsagain": "test_05_durable_only_by_a_sync_that_succeeded",
 }
 """Each broken adapter, and the test that has to catch it."""
 

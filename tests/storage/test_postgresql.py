@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class TestPostgresStorage(StorageConformance):
     """Each connection is a pool of its own to the same tables."""
 
-    examples = 6
+    examples, length = 3, 3_000
 
     @pytest.fixture
     def connect(self, emptied: Server) -> Iterator[Connect]:
@@ -39,7 +39,7 @@ class TestPostgresStorage(StorageConformance):
 class TestAsyncPostgresStorage(StorageConformance):
     """The awaiting one, on one event loop, keeps the contract too."""
 
-    examples = 3
+    examples, length = 2, 2_000
 
     @pytest.fixture
     def connect(self, emptied: Server) -> Callable[[], AsyncStorage]:
