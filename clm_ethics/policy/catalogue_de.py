@@ -26,6 +26,7 @@ REASONS: Mapping[str, str] = {
     "consent.expired": "die Einwilligung ist abgelaufen",
     "consent.other_channel": "die Person hat in andere Kanäle eingewilligt",
     "consent.not_explicit": "die Einwilligung ist hierfür nicht ausdrücklich",
+    "consent.not_theirs": "wer volljährig ist, willigt selbst ein; das Ja eines anderen ist nicht das eigene",
     "consent.guardian_needed": "ein Kind dieses Alters kann nicht allein einwilligen; die "
     "Sorgeberechtigten können es",
     "consent.given": "die Person hat eingewilligt",
@@ -48,6 +49,9 @@ REASONS: Mapping[str, str] = {
     "public_task": "es ist eine Aufgabe im öffentlichen Interesse, und die Person hat nicht widersprochen",
     "signal": "der Browser oder das Gerät der Person sendet ein Widerspruchssignal",
     "muted": "die Person wird eine Zeit lang in Ruhe gelassen",
+    "inactive.sealed": "von der Person war lange nichts zu hören, und ihre Daten sind unter Verschluss, bis "
+    "sie zurückkommt",
+    "preference.channel": "die Person möchte auf anderen Kanälen angesprochen werden",
     "stage.not_listed": "der Zweck gilt nicht für die Phase der Person",
     "field.unlisted": "der Zweck führt das Feld nicht auf",
     "field.absent": "nichts wurde erhoben",

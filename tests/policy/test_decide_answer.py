@@ -160,3 +160,17 @@ def test_a_remedy_is_what_the_answer_says_it_is():
 
     assert ["consent"] == remedies(ask(state, "ads"))
     assert ask(fold([yes("ads")], state), "ads", shop=SHOP)
+
+
+def test_a_denial_withholds_just_what_was_asked_for_with_its_first_reason():
+    """A denied question about one field withholds that field alone, and says why."""
+    said = ask(someone(), "advice", fields=("tastes",))
+
+    assert {"tastes": "consent.missing"} == {name: why.code for name, why in said.withheld.items()}
+
+
+def test_a_clock_that_was_set_back_decides_as_of_the_last_entry():
+    """Time in a stream never runs backwards: the answer carries the last entry's instant, and the policy."""
+    said = ask(someone(at=NOON), "account", at=NOON - 3 * DAY)
+
+    assert (NOON, SHOP.hash) == (said.at, said.policy)

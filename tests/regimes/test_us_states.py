@@ -353,3 +353,14 @@ def test_small_businesses_and_sensitive_data(code: str) -> None:
 def test_each_was_compared() -> None:
     """Each of these packs was compared with its sources cell by cell."""
     assert {Review.REVIEWED} == {PACKS[f"us-{code.lower()}"].review for code in CODES}
+
+
+@pytest.mark.parametrize("row", ["targeted_ads", "sale_sharing"])
+def test_california_asks_for_a_yes_to_sale_below_16_and_only_there(row):
+    """Cal. Civ. Code 1798.120(c): opt-in below 16; whose yes it must be, the age of consent says."""
+    pack, day = load_packs()["us-ca"], date(2026, 5, 4)
+    found = {age: pack.cell_at(row, day, territory="US-CA", facts=Facts(age=age)) for age in (12, 13, 15, 16)}
+
+    assert [Posture.OPT_IN] * 3 + [Posture.OPT_OUT] == [each.posture for each in found.values()]
+    assert found[12].admits("guardian_consent")
+    assert found[13].admits("consent")
