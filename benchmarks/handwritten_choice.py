@@ -124,7 +124,8 @@ def _person(case: Case, offer: Offer, level: str) -> list[str]:
     consent = customer.person.consents.get(offer.purpose)
     if customer.objected and customer.objected > (consent.index if consent is not None else 0):
         found.append("contact.objection")
-    if customer.topics is not None and not offer.topics <= customer.topics:
+    # E-mail reaches out: an offer that names no topic is not known to be wanted.
+    if customer.topics is not None and not (offer.topics and offer.topics <= customer.topics):
         found.append("contact.topic")
     if offer.stages and case.stage not in offer.stages:
         found.append("offer.stage")

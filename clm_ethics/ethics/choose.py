@@ -112,15 +112,21 @@ class _Case(NamedTuple):
     decided: dict[tuple[str, tuple[str, ...]], Decision]
     """Many offers ask for the same: each question is decided once."""
     told: dict[tuple[str, str], Reason | None]
+    used: Mapping[str, tuple[str, ...]]
+    """Per purpose the address and every field that some offer wants: of a field no other decides."""
 
     def permission(self, offer: Offer, fields: Iterable[str]) -> Decision:
         """Decide whether the customer may be contacted for *offer*, with *fields* and the address."""
         asked = tuple(sorted({*fields, self.channel.address} - {""}))
-        found = self.decided.get((offer.purpose, asked))
+        return self.decide(offer.purpose, asked)
+
+    def decide(self, purpose: str, asked: tuple[str, ...]) -> Decision:
+        """Decide about *purpose* with the fields *asked*, once."""
+        found = self.decided.get((purpose, asked))
         if found is None:
-            request = Request(offer.purpose, fields=asked, channel=self.channel.name, actor=self.actor)
+            request = Request(purpose, fields=asked, channel=self.channel.name, actor=self.actor)
             found = decide(self.policy, self.state, request, self.at)
-            self.decided[offer.purpose, asked] = found
+            self.decided[purpose, asked] = found
         return found
 
 
@@ -166,19 +172,19 @@ def pick(
         UsageError: two offers of one name, something that is no offer, or a time without a zone.
     """
     asked = policy.channel(channel)
-    case = _Case(
-        policy, state, asked, aware(at, "pick"), stage, frozenset(sources), actor, (*RULES, *rules), {}, {}
-    )
     ranked = sorted(_checked(policy, offers), key=_rank)
-    judged = {offer: _judge(case, offer) for offer in ranked}
-    withheld = MappingProxyType({offer.name: each.against for offer, each in judged.items() if each.against})
-    chosen = next((offer for offer, each in judged.items() if not each.against), None)
+    all_rules, used = (*RULES, *rules), _used(policy, asked, ranked)
+    case = _Case(
+        policy, state, asked, aware(at, "pick"), stage, frozenset(sources), actor, all_rules, {}, {}, used
+    )
+    judged = [(offer, _judge(case, offer)) for offer in ranked]
+    withheld = MappingProxyType({offer.name: each.against for offer, each in judged if each.against})
+    chosen, aim = next(((offer, each.aim) for offer, each in judged if not each.against), (None, None))
     now = case.at if state.at is None else max(case.at, state.at)
     since = timing.forgotten_before(policy, now, timing.wanted(state))
-    if chosen is None:
+    if chosen is None or aim is None:
         again = _try_again(judged)
         return Pick(channel=channel, withheld=withheld, since=since, try_again=again)
-    aim = judged[chosen].aim
     decision = case.permission(chosen, aim.uses)
     if state.owed is not None:
         decision = replace(decision, obligations=(*decision.obligations, ORIGIN))
@@ -244,7 +250,7 @@ def _checked(policy: Policy, offers: Iterable[Offer]) -> list[Offer]:
 def _judge(case: _Case, offer: Offer) -> _Judged:
     nothing = _Aim(Level.NONE, (), ())
     purpose = case.policy.purpose(offer.purpose)
-    decision = case.permission(offer, offer.fields.intersection(purpose.fields))
+    decision = case.decide(offer.purpose, case.used[offer.purpose])
     if not decision:
         return _Judged(nothing, decision.reasons, None)
     if too_much := sorted(offer.fields.difference(purpose.fields)):
@@ -328,12 +334,25 @@ def _named(field: str, why: Reason | None) -> Reason | None:
     return None if why is None else replace(why, text=f"{field}: {why.text}")
 
 
-def _try_again(judged: Mapping[Offer, _Judged]) -> datetime | None:
-    ends = []
-    for offer, each in judged.items():
-        if each.facts is not None and all(why.code in TIMED for why in each.against):
-            ends.append(timing.wait(each.facts, presses=bool(offer.presses)))
-    return min((end for end in ends if end is not None), default=None)
+def _used(policy: Policy, channel: Channel, offers: Iterable[Offer]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = {}
+    for offer in offers:
+        found.setdefault(offer.purpose, set()).update(offer.fields)
+    address = {channel.address} - {""}
+    return {
+        name: tuple(sorted(fields.intersection(policy.purpose(name).fields) | address))
+        for name, fields in found.items()
+    }
+
+
+def _try_again(judged: Iterable[tuple[Offer, _Judged]]) -> datetime | None:
+    ends: dict[tuple[str, bool], datetime | None] = {}  # limits of time know no more of an offer
+    for offer, each in judged:
+        asked = (offer.purpose, bool(offer.presses))
+        if each.facts is None or asked in ends or not all(why.code in TIMED for why in each.against):
+            continue
+        ends[asked] = timing.wait(each.facts, presses=asked[1])
+    return min((end for end in ends.values() if end is not None), default=None)
 
 
 def _title(policy: Policy, offer: Offer) -> str:

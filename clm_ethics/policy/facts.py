@@ -173,9 +173,11 @@ def _value(case: _Case) -> Iterator[Fact]:
 def _address(case: _Case) -> Iterator[Fact]:
     """Where the addresses came from that a soft opt-in rests on."""
     channels = (case.request.channel,) if case.request.channel else case.purpose.channels
-    for name in dict.fromkeys(case.policy.channels[each].address for each in channels):
-        if name:
-            yield from _value(_Case(case.policy, case.state, case.request, case.at, case.stage, name))
+    names = [name for name in dict.fromkeys(case.policy.channels[each].address for each in channels) if name]
+    for name in names:
+        yield from _value(_Case(case.policy, case.state, case.request, case.at, case.stage, name))
+    if not names:  # no channel of the purpose has an address that could come from a sale
+        yield from _from_policy(case)
 
 
 def _when(at: datetime) -> str:
