@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from ..errors import Busy, ClmError, StorageUnavailable
+from ..errors import (
+    Busy,
+    ClmError,
+    LedgerError,
+    SealBroken,
+    StorageCorrupt,
+    StorageUnavailable,
+    VaultError,
+)
 from ..ledger import record as codec
 from ..storage.contract import MAX_CALL, MAX_ENTRIES, Entry, Write
 from . import effects, streams
@@ -25,6 +33,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+UNOPENED = (SealBroken, StorageCorrupt, VaultError, LedgerError)
+"""What one customer's altered stream raises; the others are served all the same."""
 ATTEMPTS = 12
 """How often a verb acts before it gives up as ``Busy``."""
 OUTAGES = 3
@@ -106,10 +116,18 @@ class Work:
 
     def fail(self, error: BaseException) -> None:
         """Nothing more can be done; a verb that may have been written is not told that it was not."""
-        for stream, jobs in self.waiting.items():
-            doubtful = stream in self.doubts and getattr(error, "written", False) is not None
-            for job in jobs:
-                job.error, job.done = (_unknown(error) if doubtful else error), True
+        for stream in self.waiting:
+            self._fail(stream, error)
+
+    def fail_one(self, stream: bytes, error: BaseException) -> None:
+        """*stream* cannot be opened: its verbs hear of it, and the others go on."""
+        self._fail(stream, error)
+        del self.waiting[stream]
+
+    def _fail(self, stream: bytes, error: BaseException) -> None:
+        doubtful = stream in self.doubts and getattr(error, "written", False) is not None
+        for job in self.waiting[stream]:
+            job.error, job.done = (_unknown(error) if doubtful else error), True
 
     def give_back(self, setting: Setting) -> None:
         """Queue again what was not written."""
@@ -174,10 +192,13 @@ def _attempt(setting: Setting, work: Work) -> Flow[None]:
     yield from _resolve(work)
     if not work.waiting:
         return
-    books = yield from open_books(setting, tuple(work.waiting))
+    books = yield from open_each(setting, tuple(work.waiting))
     writes: dict[bytes, Write] = {}
-    for stream in list(work.waiting):
-        write = _run(setting, books[stream], work)
+    for stream, book in books.items():
+        if not isinstance(book, Book):
+            work.fail_one(stream, book)
+            continue
+        write = _run(setting, book, work)
         if write is not None:
             writes[stream] = write
     for batch in batches(writes):
@@ -338,16 +359,34 @@ def open_books(setting: Setting, wanted: Sequence[bytes]) -> Flow[dict[bytes, Bo
         heads = yield from effects.load(wanted)
     books = {}
     for stream, head in zip(wanted, heads, strict=True):
-        key = cached[stream]
-        name = sealed_under(head)
-        if name is not None and (key is None or key.sealer.key_stream != name):
-            key = yield from _other_key(setting, stream, name)
-        books[stream] = _open(setting, stream, head, key)
-        if books[stream].state.restored:
-            # A no may have been told, and its floor raised, since the head was loaded.
-            later = yield from effects.load_one(stream)
-            books[stream] = _open(setting, stream, later, key)
+        books[stream] = yield from _open_loaded(setting, stream, head, cached[stream])
     return books
+
+
+def open_each(setting: Setting, wanted: Sequence[bytes]) -> Flow[dict[bytes, Book | Exception]]:
+    """Load and open streams as ``open_books`` does; of one that does not open, return why."""
+    found: dict[bytes, Book | Exception] = {}
+    try:
+        found.update((yield from open_books(setting, wanted)))
+    except UNOPENED:  # one of them: each is asked alone, which only an altered storage ever costs
+        for stream in wanted:
+            try:
+                found.update((yield from open_books(setting, (stream,))))
+            except UNOPENED as error:
+                found[stream] = error
+    return found
+
+
+def _open_loaded(setting: Setting, stream: bytes, head: Head | None, key: Cached | None) -> Flow[Book]:
+    name = sealed_under(head)
+    if name is not None and (key is None or key.sealer.key_stream != name):
+        key = yield from _other_key(setting, stream, name)
+    book = _open(setting, stream, head, key)
+    if book.state.restored:
+        # A no may have been told, and its floor raised, since the head was loaded.
+        later = yield from effects.load_one(stream)
+        book = _open(setting, stream, later, key)
+    return book
 
 
 def _load_with_keys(
@@ -392,4 +431,4 @@ def _unwrap(setting: Setting, stream: bytes, name: bytes, key_head: Head) -> Cac
     return setting.remember(name, sealer, floor)
 
 
-__all__ = ["Book", "Job", "act", "batches", "codec", "look", "open_books", "settle"]
+__all__ = ["UNOPENED", "Book", "Job", "act", "batches", "codec", "look", "open_books", "open_each", "settle"]

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import attrs
 
-from ..errors import LedgerError, SealBroken, StorageCorrupt, UsageError, VaultError
+from ..errors import UsageError
 from ..ethics import Offer
 from ..ethics.defaults import CONTACT_BUDGET, LEAST_COUNT
 from ..ethics.timing import reaches
 from ..ethics.words import TIMED
-from ..flows import KEYS, Book, Job, effects, open_books, streams
+from ..flows import KEYS, Book, Job, effects, streams
 from ..flows.book import StateFull
 from ..flows.setting import NOBODY
+from ..flows.settle import UNOPENED, open_each
 from ..policy import decide
 from ..storage.contract import FIRST, MAX_INT
 from .asking import check_request
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 
 PAGE = 200
 """Customers of one page: they share one load and one commit."""
-UNOPENED = (SealBroken, StorageCorrupt, VaultError, LedgerError)
-"""What one customer's altered stream raises; the others are served all the same."""
 WEEK = next(cap for cap in CONTACT_BUDGET if cap.per.seconds == 7 * 86400)
 """The limit of the house's budget that a preflight counts against."""
 
@@ -105,28 +104,12 @@ def choose_page(ask: Ask, refs: Sequence[str]) -> Flow[list[tuple[str, Reserved]
     found = yield from _locate(ask.setting, refs)
     acts = [None if at is None else (at, _living(ask, ref, at)) for ref, at in zip(refs, found, strict=True)]
     jobs = [None if each is None else Job(*each) for each in acts]
-    jobs = yield from _settled(jobs)
+    yield from effects.run_all([job for job in jobs if job is not None])
     answers = []
     for ref, job in zip(refs, jobs, strict=True):
         answer = yield from _came(ask, ref, job)
         answers.append((ref, answer))
     return answers
-
-
-def _settled(jobs: list[Job | None]) -> Flow[list[Job | None]]:
-    """Run *jobs* together; where one customer's stream does not open, the others are run without it."""
-    asked = [job for job in jobs if job is not None]
-    yield from effects.run_all(asked)
-    broken = [job for job in asked if isinstance(job.error, UNOPENED)]
-    if not broken or len(asked) == 1:
-        return jobs
-    again: dict[Job, Job | None] = {}
-    half = (len(broken) + 1) // 2
-    for part in (broken[:half], broken[half:]):
-        new: list[Job | None] = [Job(job.stream, job.act) for job in part]
-        new = yield from _settled(new)
-        again |= zip(part, new, strict=True)
-    return [job if job is None else again.get(job, job) for job in jobs]
 
 
 def _living(ask: Ask, ref: str, stream: bytes) -> Any:
@@ -253,21 +236,8 @@ def _is_customer(state: State) -> bool:
 
 def opened(setting: Setting, wanted: Sequence[bytes]) -> Flow[tuple[list[Book], int]]:
     """Open the books of *wanted*, and count those that do not open."""
-    try:
-        books = yield from open_books(setting, tuple(dict.fromkeys(wanted)))
-    except UNOPENED:
-        return (yield from _opened_each(setting, wanted))
-    return [books[stream] for stream in wanted], 0
-
-
-def _opened_each(setting: Setting, wanted: Sequence[bytes]) -> Flow[tuple[list[Book], int]]:
-    found: list[Book] = []
-    for stream in wanted:
-        try:
-            books = yield from open_books(setting, (stream,))
-        except UNOPENED:
-            continue
-        found.append(books[stream])
+    books = yield from open_each(setting, tuple(dict.fromkeys(wanted)))
+    found = [book for book in (books[stream] for stream in wanted) if isinstance(book, Book)]
     return found, len(wanted) - len(found)
 
 
