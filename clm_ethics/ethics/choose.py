@@ -13,6 +13,7 @@ from ..model.times import aware
 from ..policy import words
 from ..policy.decide import decide
 from ..policy.decision import Decision, Reason, Request
+from ..policy.renaming import translate
 from ..policy.values import Basis
 from ..policy.vocabulary import special
 from . import timing
@@ -160,6 +161,7 @@ def pick(
         UsageError: two offers of one name, something that is no offer, or a time without a zone.
     """
     asked = policy.channel(channel)
+    state = translate(policy, state)
     case = _Case(
         policy, state, asked, aware(at, "pick"), stage, frozenset(sources), actor, (*RULES, *rules), {}, {}
     )

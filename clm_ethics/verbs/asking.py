@@ -38,7 +38,10 @@ MOST_LINES = 1000
 
 
 class _Seen(NamedTuple):
-    """What a read may open, from the book that it was decided on; *stream*: whose it is, if anybody's."""
+    """What a read may open, from the book that it was decided on; *stream*: whose it is, if anybody's.
+
+    *named*: of fields that are stored under a former name, that name.
+    """
 
     decision: Decision
     sealer: Sealer | None
@@ -46,6 +49,7 @@ class _Seen(NamedTuple):
     about: dict[str, str]
     state: State
     stream: bytes = b""
+    named: dict[str, str] = {}  # noqa: RUF012  (never written to)
 
     def __repr__(self) -> str:
         """Show the decision alone."""
@@ -65,7 +69,7 @@ def may(
     request = check_request(setting.policy, purpose, fields, channel, setting.acting)
     moment = setting.clock() if at is None else aware(at, "may(at=)")
     book = yield from peek(setting, ref)
-    return setting.asked(book.state, request, decide(setting.policy, book.state, request, moment))
+    return setting.asked(book.stored, request, decide(setting.policy, book.state, request, moment))
 
 
 def check_request(
@@ -123,7 +127,7 @@ def _read(setting: Setting, ref: str, request: Request, by: str) -> Flow[_Seen]:
 
 
 def _look(setting: Setting, book: Book, request: Request) -> _Seen:
-    decision = setting.asked(book.state, request, decide(setting.policy, book.state, request, book.now()))
+    decision = setting.asked(book.stored, request, decide(setting.policy, book.state, request, book.now()))
     cells: dict[str, list[Cell]] = {}
     about: dict[str, str] = {}
     known = book.state.about
@@ -134,7 +138,8 @@ def _look(setting: Setting, book: Book, request: Request) -> _Seen:
             about[name] = decision.stage
         elif book.sealer is not None:
             cells[name] = _visible(book.cells(name), grant)
-    return _Seen(decision, book.sealer, cells, about, book.state, whose(book))
+    named = {} if book.kept is None else {name: book.named(name) for name in cells}
+    return _Seen(decision, book.sealer, cells, about, book.state, whose(book), named)
 
 
 def _nobody(setting: Setting, request: Request) -> _Seen:
@@ -224,9 +229,10 @@ def _opened(seen: _Seen, name: str, grant: Grant, policy: Policy) -> list[Value]
     cells = seen.cells.get(name)
     if seen.sealer is None or not cells:
         return []
+    stored = seen.named.get(name, name)
     if len(cells) == 1 and not grant.by_item:  # nearly always
-        return [open_cell(seen.sealer, name, cells[0])]
-    found = [open_cell(seen.sealer, name, cell) for cell in cells]
+        return [open_cell(seen.sealer, stored, cells[0])]
+    found = [open_cell(seen.sealer, stored, cell) for cell in cells]
     if not grant.by_item:
         return found
     purpose, state, at = policy.purposes[seen.decision.purpose], seen.state, seen.decision.at
