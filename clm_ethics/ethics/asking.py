@@ -17,6 +17,7 @@ from ..model.times import aware
 from ..policy import words as lawful
 from ..policy.decide import decide
 from ..policy.decision import Request
+from ..policy.renaming import translate
 from ..policy.values import Basis
 from .defaults import ASK_AGAIN, PROMPTS
 from .prompts import judge_prompt
@@ -96,6 +97,7 @@ def may_ask(
         UsageError: a time without a zone.
     """
     asked = policy.purpose(purpose)
+    state = translate(policy, state)
     now = aware(at, "may_ask")
     now = now if state.at is None else max(now, state.at)
     for_good = tuple(_never(policy, asked, state, now))

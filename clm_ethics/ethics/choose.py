@@ -13,6 +13,7 @@ from ..model.times import aware
 from ..policy import words
 from ..policy.decide import decide
 from ..policy.decision import Decision, Reason, Request
+from ..policy.renaming import translate
 from ..policy.values import Basis
 from ..policy.vocabulary import special
 from . import timing
@@ -172,6 +173,7 @@ def pick(
         UsageError: two offers of one name, something that is no offer, or a time without a zone.
     """
     asked = policy.channel(channel)
+    state = translate(policy, state)
     ranked = sorted(_checked(policy, offers), key=_rank)
     all_rules, used = (*RULES, *rules), _used(policy, asked, ranked)
     case = _Case(

@@ -94,6 +94,7 @@ class Snapshot(NamedTuple):
     """What a book goes back to when a verb is refused half-way."""
 
     state: State
+    kept: State | None
     chain: bytes
     entries: int
     cells: dict[bytes, list[Cell]] | None
@@ -106,7 +107,12 @@ class Snapshot(NamedTuple):
 
 
 class Book:
-    """The opened stream of one customer."""
+    """The opened stream of one customer.
+
+    Attributes:
+        state: under the names of the policy in force.
+        kept: the same under the names by which it is stored; ``None``: they are the same names.
+    """
 
     __slots__ = (
         "_cells",
@@ -117,6 +123,7 @@ class Book:
         "floor",
         "forget",
         "head",
+        "kept",
         "lookups",
         "only_small",
         "remark",
@@ -140,7 +147,9 @@ class Book:
         self.setting = setting
         self.stream = stream
         self.head = head
-        self.state = state
+        renames = setting.policy.renames
+        self.kept = None if renames is None else state
+        self.state = state if renames is None else renames.state(state)
         self.sealer = sealer
         self.floor = floor
         self.chain = codec.chain_start(stream) if head is None or not head.length else head.digest
@@ -166,11 +175,28 @@ class Book:
         last = self.state.at
         return now if last is None or now > last else last
 
+    # -- names -----------------------------------------------------------------------------
+
+    @property
+    def stored(self) -> State:
+        """The state under the names by which it is stored, which every policy translates for itself."""
+        return self.state if self.kept is None else self.kept
+
+    def named(self, field: str) -> str:
+        """Return the name under which the customer's values of *field* are stored."""
+        renames = self.setting.policy.renames
+        return field if renames is None else renames.holder(self.stored.fields, field)
+
+    def end_restored(self) -> None:
+        """Say that what a restored backup had lost has been made good."""
+        self.state = replace(self.state, restored=False)
+        self.kept = None if self.kept is None else replace(self.kept, restored=False)
+
     # -- values ----------------------------------------------------------------------------
 
     def cells(self, field: str) -> list[Cell]:
         """Return the sealed values of *field*, oldest first."""
-        tag = self.need_sealer().tag(field)
+        tag = self._tag(field)
         if self._cells is not None:
             return self._cells.get(tag, [])
         if self._raw is None:
@@ -197,7 +223,7 @@ class Book:
 
     def open_cell(self, field: str, cell: Cell) -> Value:
         """Open one value of *field*."""
-        return open_cell(self.need_sealer(), field, cell)
+        return open_cell(self.need_sealer(), self.named(field), cell)
 
     def values(self, field: str) -> list[Value]:
         """Open every value of *field*."""
@@ -224,11 +250,12 @@ class Book:
         first = len([cell for cell in old if cell.index == index])
         commitments = []
         new = []
+        name = self.named(field)
         for place, (at, value) in enumerate(values, start=first):
             salt = self.setting.random(codec.SALT)
             plain = _encode((micros(at), value))
             commitments.append(codec.value_commitment(salt, plain))
-            new.append(Cell(index, place, sealer.seal(b"value", _bind(field, index, place), salt + plain)))
+            new.append(Cell(index, place, sealer.seal(b"value", _bind(name, index, place), salt + plain)))
         self.sealed += len(new)
         self._change()[self._tag(field)] = old + new
         return commitments[0] if len(commitments) == 1 else sha256(b"".join(commitments)).digest()
@@ -251,18 +278,20 @@ class Book:
         """Go on under another key, or under none; only the values of *keeping* stay, sealed anew."""
         opened = {
             field: [
-                (cell, self.need_sealer().open(b"value", _bind(field, cell.index, cell.place), cell.sealed))
+                (cell, self.need_sealer().open(b"value", _bind(name, cell.index, cell.place), cell.sealed))
                 for cell in self.cells(field)
             ]
             for field in keeping
+            for name in (self.named(field),)
         }
         self._cells = {}
         self.sealer = sealer
         for field, cells in opened.items():
             # Each keeps its place, which says where it came from and for whom it was collected.
+            name = self.named(field)
             self._cells[self._tag(field)] = [
                 cell._replace(
-                    sealed=self.need_sealer().seal(b"value", _bind(field, cell.index, cell.place), plain)
+                    sealed=self.need_sealer().seal(b"value", _bind(name, cell.index, cell.place), plain)
                 )
                 for cell, plain in cells
             ]
@@ -285,7 +314,7 @@ class Book:
 
     def _tag(self, field: str) -> bytes:
         # Field names are hidden in the stored blob: that somebody *has* a field may be telling.
-        return self.need_sealer().tag(field)
+        return self.need_sealer().tag(self.named(field))
 
     def need_sealer(self) -> Sealer:
         """Return the customer's sealer; there is none for who is unknown or erased."""
@@ -299,7 +328,9 @@ class Book:
         """Seal *event* as the next entry and fold it into the state."""
         index = self.state.length + 1
         salt = self.setting.random(codec.SALT)
-        record = recorded(event)
+        renames = self.setting.policy.renames
+        said = event if renames is None else renames.stored(event, self.stored)
+        record = recorded(said)
         clear = isinstance(event, IN_CLEAR)
         at = micros(event.at)
         if clear:
@@ -314,7 +345,11 @@ class Book:
         self.chain = codec.chain_next(self.chain, digest)
         self.entries.append(Entry(index, digest, body))
         before = self.state
-        self.state = apply(before, event)
+        if renames is None:
+            self.state = apply(before, event)
+        else:
+            self.kept = apply(self.stored, said)
+            self.state = renames.state(self.kept)
         if not self.remark and sweep_may_move(self.setting.policy, before, self.state):
             self.remark = True
         if not isinstance(event, SMALL):
@@ -325,6 +360,7 @@ class Book:
         """Return a place to go back to."""
         return Snapshot(
             self.state,
+            self.kept,
             self.chain,
             len(self.entries),
             None if self._cells is None else dict(self._cells),
@@ -339,6 +375,7 @@ class Book:
     def back_to(self, place: Snapshot) -> None:
         """Undo everything since *place*."""
         self.state = place.state
+        self.kept = place.kept
         self.chain = place.chain
         del self.entries[place.entries :]
         self._cells = place.cells
@@ -376,7 +413,7 @@ class Book:
         )
 
     def _state_bytes(self) -> bytes:
-        state = self.state
+        state = self.stored
         if state.erased is not None and not state.fields:
             return streams.erased_state(micros(state.erased), done=state.erasure_done)
         sealed = state.sealed + self.sealed + 1

@@ -89,12 +89,16 @@ def _in_words(after: Duration, without: str) -> str:
 
 
 class Lifecycle(msgspec.Struct, frozen=True, kw_only=True):
-    """Stages and moves; timed moves look at behaviour and need *purpose*."""
+    """Stages and moves; timed moves look at behaviour and need *purpose*.
+
+    *moves_to*: of stages that are gone, in which their customers are now.
+    """
 
     start: str = ""
     purpose: str = ""
     moves: tuple[Move, ...] = ()
     decay: Decay | None = None
+    moves_to: dict[str, str] = {}
 
     def diagram(self, form: str = "mermaid") -> str:
         """Draw the stages and moves: ``mermaid`` (text) or ``svg`` (with a title and a description).

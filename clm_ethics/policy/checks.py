@@ -60,8 +60,42 @@ def check(declared: Declared, top: Table) -> None:
         for each in (_check_titles, _check_bases, _check_fields, _check_coarse, _check_references):
             each(purpose, declared, source)
     _check_lifecycle(declared, source)
+    for section in ("fields", "events", "purposes"):
+        _check_was(section, declared, source)
+    _check_moves_to(declared.lifecycle, source)
     for channel in declared.channels.values():
         _check_address(channel.name, channel.address, declared, source)
+
+
+def _check_was(section: str, declared: Declared, source: Source) -> None:
+    """A former name leads to one present name, and is none itself."""
+    present = getattr(declared, section)
+    taken: dict[str, str] = {}
+    for name, each in present.items():
+        for index, former in enumerate(each.was):
+            here = (section, name, "was", index)
+            if former in present:
+                what = f"`{former}` is declared as well"
+                source.note(here, what, "a name that is in use is no former one")
+            elif former in taken:
+                source.note(here, f"`{former}` is a former name of `{taken[former]}` too", "leave one out")
+            elif section == "fields" and former in (*BUILT_IN, "stage"):
+                source.note(here, f"`{former}` is built in", "leave it out: it is always there")
+            taken[former] = name
+
+
+def _check_moves_to(lifecycle: Lifecycle, source: Source) -> None:
+    path = ("lifecycle", "moves_to")
+    for stage, target in lifecycle.moves_to.items():
+        known = lifecycle.stages | lifecycle.moves_to.keys()
+        if stage in lifecycle.stages:
+            remedy = "take the stage out of start and moves, or leave this out"
+            source.note((*path, stage), f"the stage `{stage}` is still there", remedy)
+        elif target not in known:
+            source.note((*path, stage), f"no stage `{shorten(target)}`", nearest("stage", target, known))
+    circle = _circle({stage: (target,) for stage, target in lifecycle.moves_to.items()})
+    if circle:
+        source.note((*path, circle[0]), f"`{circle[0]}` moves to itself", "name a stage that is there")
 
 
 def _check_names(

@@ -22,6 +22,7 @@ from .decision import Decision, Reason, Request, Verdict
 from .facts import facts
 from .policy import FIRM, Plan, Policy
 from .remedies import remedies
+from .renaming import translate
 from .values import Basis, Purpose
 from .visible import NOTHING, Rights, see
 from .words import reason
@@ -119,10 +120,14 @@ def decide(policy: Policy, state: State, request: Request, at: datetime) -> Deci
         policy.check_fields(request.fields)
     if request.channel:
         policy.channel(request.channel)
+    if policy.renames is not None:
+        state = policy.renames.state(state)
     if state.at is not None and at < state.at:
         at = state.at  # time in a stream never runs backwards: a clock set back revives nothing
     moves, until = _course(policy, state, at)
     stage = moves[-1].stage if moves else state.stage
+    if stage and stage not in policy.stages:
+        stage = ""  # a stage that is gone, or that only a newer policy knows, is none
     case = _case(policy, state, purpose, request, at, stage)
     claims, against, holds = _judge(case)
     if against:
@@ -156,10 +161,13 @@ def standing(policy: Policy, state: State, purposes: Iterable[Purpose], at: date
 
     It is what ``decide`` answers when no field and no channel is asked for, for many purposes at once.
     """
+    state = translate(policy, state)
     if state.at is not None and at < state.at:
         at = state.at
     moves, _ = _course(policy, state, at)
     stage = moves[-1].stage if moves else state.stage
+    if stage not in policy.stages:
+        stage = ""
     found = {}
     for purpose in purposes:
         case = _case(policy, state, purpose, Request(purpose.name, ()), at, stage)
@@ -171,7 +179,7 @@ def standing(policy: Policy, state: State, purposes: Iterable[Purpose], at: date
 
 def effective_moves(policy: Policy, state: State, at: datetime) -> tuple[Moved, ...]:
     """Return the timed moves that have come due by *at* and may be made."""
-    return _course(policy, state, at)[0]
+    return _course(policy, translate(policy, state), at)[0]
 
 
 def _course(policy: Policy, state: State, at: datetime) -> tuple[tuple[Moved, ...], datetime | None]:
@@ -194,6 +202,7 @@ def _permission(policy: Policy, state: State) -> Permitted:
 
 def brought_moves(policy: Policy, state: State, steps: Sequence[Step], at: datetime) -> tuple[Moved, ...]:
     """Return the moves that *steps* bring to the customer of *state*, and the timed ones until *at*."""
+    state = translate(policy, state)
     return advance(policy.lifecycle, state, steps, at, _permission(policy, state))
 
 
@@ -202,6 +211,7 @@ def refused_move(policy: Policy, state: State, stage: str, at: datetime) -> tupl
     purpose = policy.purposes.get(policy.lifecycle.purpose)
     if purpose is None:
         return ()
+    state = translate(policy, state)
     asked = Request(policy.lifecycle.purpose, fields=())
     return _judge(_case(policy, state, purpose, asked, at, stage))[1]
 
@@ -412,6 +422,7 @@ def _too_young(case: Case, given: datetime | None = None) -> bool:
 
 def too_young(policy: Policy, state: State, purpose: Purpose, at: datetime) -> bool:
     """Say whether the customer is too young to agree to *purpose* alone, whatever else stops it."""
+    state = translate(policy, state)
     return _too_young(_case(policy, state, purpose, Request(purpose.name), at, state.stage))
 
 

@@ -126,6 +126,7 @@ CONTROLLER = {
         "What decides whether a law binds you; what is not stated counts as within the law.", table(FACTS)
     ),
 }
+_WAS = Key("Its former names, the oldest first: what was recorded under them goes on.", one_or_many(NAMED))
 FIELD = {
     "type": Key("What a value is.", one_of(TYPES), needed=True),
     "category": Key(
@@ -137,6 +138,7 @@ FIELD = {
     "lookup": Key("Makes find() reach customers by it, with this normaliser.", one_of(NORMALISERS)),
     "source": Key("The value stays with the host, in the source of this name.", TEXT),
     "derived_from": Key("The fields that it was computed from; it is special if one of them is.", many(TEXT)),
+    "was": _WAS,
 }
 EVENT = {
     "appends": Key(
@@ -149,6 +151,7 @@ EVENT = {
         "Processings that rest for a while after it.",
         {"type": "object", "additionalProperties": False, "properties": dict.fromkeys(PROCESSING, SPAN)},
     ),
+    "was": _WAS,
 }
 KEEP = {
     "for": Key("How long.", SPAN, needed=True),
@@ -190,6 +193,7 @@ PURPOSE = {
     "confidential": Key("A law forbids to tell the customer of its reads.", table(CONFIDENTIAL)),
     "actors": Key("Who may read, choose and find under it.", many(TEXT)),
     "shared_with": Key("Who else gets the data; stands in the notice.", many(TEXT)),
+    "was": _WAS,
 }
 WHEN = {
     "field": Key("The number that is looked at when it is put.", TEXT, needed=True),
@@ -236,6 +240,7 @@ LIFECYCLE = {
     "purpose": Key("The purpose that timed moves serve.", TEXT),
     "moves": Key("How stages follow each other.", {"type": "array", "items": _MOVE}),
     "decay": Key("What becomes of customers who are not there any more.", table(DECAY)),
+    "moves_to": Key("Of stages that are gone, in which their customers are now.", by_name(NAMED)),
 }
 CAP = {
     "max": Key(

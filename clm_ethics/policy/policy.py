@@ -21,6 +21,7 @@ from ..regimes import Kind as PackKind
 from .decision import FULL, Grant, Kind, Reason
 from .document import read_file, read_mapping, read_text
 from .reading import MOST_INTEGER
+from .renaming import renames_of
 from .values import Basis
 from .vocabulary import IDENTIFYING
 
@@ -113,6 +114,8 @@ class Policy:
         self.channels: Mapping[str, Channel] = declared.channels
         self.lifecycle = declared.lifecycle
         self.controller = declared.controller
+        self.renames = renames_of(declared)
+        self.stages = declared.lifecycle.stages
         self.timed_stages = frozenset(
             stage for move in self.lifecycle.moves if move.after is not None for stage in move.sources
         )

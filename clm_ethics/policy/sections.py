@@ -45,7 +45,7 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _PURPOSE_KEYS = (
     *("title", "processing", "basis", "basis_under", "fields", "explicit", "coarse", "keep", "law"),
     *("assessment", "compatible_with", "stages", "channels", "consent_expires", "sale", "support", "device"),
-    *("confidential", "actors", "shared_with"),
+    *("confidential", "actors", "shared_with", "was"),
 )
 
 
@@ -132,7 +132,7 @@ def field(table: Table, name: str) -> Field:
     """Read one of ``[fields]``."""
     if name in BUILT_IN or name == "stage":
         raise table.source.error(table.path, f"`{name}` is built in", "leave it out: it is always there")
-    table.only("type", "category", "max", "lookup", "source", "derived_from")
+    table.only("type", "category", "max", "lookup", "source", "derived_from", "was")
     table.need("type", "write one of " + ", ".join(TYPES))
     table.need("category", "write a Fideslang data category, such as user.contact.email")
     kind = table.word("type", TYPES)
@@ -155,6 +155,7 @@ def field(table: Table, name: str) -> Field:
         lookup=lookup,
         source=table.text("source"),
         derived_from=table.names("derived_from"),
+        was=_was(table),
     )
 
 
@@ -165,7 +166,7 @@ def labelled(field: Field, *, special: bool) -> Field:
 
 def event(table: Table, name: str) -> EventRule:
     """Read one of ``[events]``."""
-    table.only("appends", "opens", "closes", "mutes")
+    table.only("appends", "opens", "closes", "mutes", "was")
     appends = table.table("appends")
     mutes = table.table("mutes").only(*PROCESSING)
     return EventRule(
@@ -174,6 +175,7 @@ def event(table: Table, name: str) -> EventRule:
         opens=table.names("opens"),
         closes=table.names("closes"),
         mutes={word: mutes.duration(word) or Duration() for word in mutes.items},
+        was=_was(table),
     )
 
 
@@ -225,7 +227,16 @@ def _purpose(table: Table, name: str) -> Purpose:
         confidential=_confidential(table),
         actors=table.names("actors"),
         shared_with=table.names("shared_with"),
+        was=_was(table),
     )
+
+
+def _was(table: Table) -> tuple[str, ...]:
+    """Read ``was = ["news"]``: former names, the oldest first."""
+    names = table.names("was", single=True)
+    for index, name in enumerate(names):
+        check_name(table.source, table.item_path("was", index), name)
+    return names
 
 
 def _texts(table: Table) -> dict[str, str]:
@@ -316,11 +327,14 @@ def _is_duration(text: str) -> bool:
 
 def lifecycle(top: Table) -> Lifecycle:
     """Read ``[lifecycle]``; one problem in each move is remembered."""
-    table = top.table("lifecycle").only("start", "purpose", "moves", "decay")
+    table = top.table("lifecycle").only("start", "purpose", "moves", "decay", "moves_to")
     moves = []
     for each in table.tables("moves"):
         with top.source.collecting():
             moves.append(_move(each))
+    moves_to = _texts(table.table("moves_to"))
+    for stage in moves_to:
+        check_name(table.source, (*table.path, "moves_to", stage), stage)
     if moves:
         table.need("start", "write the stage in which a customer begins")
     _check_stage(table, "start")
@@ -329,6 +343,7 @@ def lifecycle(top: Table) -> Lifecycle:
         purpose=table.text("purpose"),
         moves=tuple(moves),
         decay=_decay(table.table("decay")) if "decay" in table.items else None,
+        moves_to=moves_to,
     )
 
 

@@ -52,6 +52,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         source: the host's source that holds the value.
         derived_from: the fields that it was computed from.
         special: a special category (Art. 9(1) GDPR), by its category or by those it was computed from.
+        was: its former names, the oldest first.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     derived_from: tuple[str, ...] = ()
     special: bool = False
+    was: tuple[str, ...] = ()
 
 
 class EventRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +74,7 @@ class EventRule(msgspec.Struct, frozen=True, kw_only=True):
         opens: contract purposes it opens.
         closes: contract purposes it closes.
         mutes: processings it silences, and for how long.
+        was: its former names, the oldest first.
     """
 
     name: str
@@ -79,10 +82,14 @@ class EventRule(msgspec.Struct, frozen=True, kw_only=True):
     opens: tuple[str, ...] = ()
     closes: tuple[str, ...] = ()
     mutes: dict[str, Duration] = {}
+    was: tuple[str, ...] = ()
 
 
 class Purpose(msgspec.Struct, frozen=True, kw_only=True):
-    """A purpose: what for, on which legal bases, with which fields, for how long."""
+    """A purpose: what for, on which legal bases, with which fields, for how long.
+
+    *was*: its former names, the oldest first.
+    """
 
     name: str
     title: dict[str, str]
@@ -105,6 +112,7 @@ class Purpose(msgspec.Struct, frozen=True, kw_only=True):
     confidential: tuple[str, str] | None = None
     actors: tuple[str, ...] = ()
     shared_with: tuple[str, ...] = ()
+    was: tuple[str, ...] = ()
 
     @property
     def marketing(self) -> bool:

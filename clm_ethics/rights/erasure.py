@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..policy.renaming import translate
 from ..policy.values import Basis
 from ..policy.visible import kept_until
 
@@ -70,6 +71,7 @@ class ErasurePlan:
 
 def plan_erasure(policy: Policy, state: State, at: datetime, sources: frozenset[str]) -> ErasurePlan:
     """Work out the plan; pure."""
+    state = translate(policy, state)
     stays: dict[str, Kept] = {}
     for purpose in policy.purposes.values():
         if Basis.LEGAL_OBLIGATION not in purpose.all_bases:

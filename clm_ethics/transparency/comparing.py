@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import attrs
+from msgspec.structs import replace
 
 from ..errors import UsageError
 from ..policy.decide import decide
 from ..policy.decision import Decision
+from ..policy.renaming import counterparts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -51,8 +54,10 @@ class Answer(Protocol):
     def __bool__(self) -> bool: ...
 
 
-def compare(old: Answer | None, new: Decision | None) -> Outcome:
-    """Compare two answers; ``None``: that policy has no such purpose."""
+def compare(
+    old: Answer | None, new: Decision | None, called: Mapping[str, str] = MappingProxyType({})
+) -> Outcome:
+    """Compare two answers; ``None``: that policy has no such purpose. *called*: the new names of fields."""
     before, after = bool(old), bool(new)
     if before and not after:
         why = GONE if new is None else new.codes[0]
@@ -60,7 +65,10 @@ def compare(old: Answer | None, new: Decision | None) -> Outcome:
         why = old.codes[0] if isinstance(old, Decision) else NEW
     else:
         why = ""
-    seen = [frozenset(each.fields) if each else frozenset() for each in (old, new)]
+    seen = [
+        frozenset(called.get(name, name) for name in each.fields) if each else frozenset()
+        for each in (old, new)
+    ]
     both = before and after
     return Outcome(before, after, why, both and bool(seen[0] - seen[1]), both and bool(seen[1] - seen[0]))
 
@@ -154,20 +162,30 @@ class Shadow:
         failed: how many questions it failed to answer.
     """
 
-    def __init__(self, candidate: Policy, *, k: int = FLOOR) -> None:
+    def __init__(self, candidate: Policy, *, k: int = FLOOR, live: Policy | None = None) -> None:
         self.candidate = candidate
+        self._called = {} if live is None else counterparts(live.purposes, candidate.purposes)
+        self._fields = {} if live is None else counterparts(live.fields, candidate.fields)
         self.failed = 0
         self._tally = Tally(k)
 
     def look(self, state: State, request: Request, at: datetime, answer: Decision) -> None:
         """Ask the candidate too, and count; whatever goes wrong here stays here."""
         try:
-            known = request.purpose in self.candidate.purposes
-            other = decide(self.candidate, state, request, at) if known else None
+            asked = self._in_its_names(request)
+            known = asked.purpose in self.candidate.purposes
+            other = decide(self.candidate, state, asked, at) if known else None
         except Exception:  # noqa: BLE001  (an answer in force never depends on a candidate)
             self.failed += 1
             return
-        self._tally.add(request.purpose, compare(answer, other))
+        self._tally.add(asked.purpose, compare(answer, other, self._fields))
+
+    def _in_its_names(self, request: Request) -> Request:
+        """Return *request* under the candidate's names, if it renames what is asked for."""
+        fields = request.fields
+        if fields is not None:
+            fields = tuple(self._fields.get(name, name) for name in fields)
+        return replace(request, purpose=self._called.get(request.purpose, request.purpose), fields=fields)
 
     @property
     def effects(self) -> tuple[Effect, ...]:

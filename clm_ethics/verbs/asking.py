@@ -40,7 +40,10 @@ MOST_LINES = 1000
 
 
 class Seen(NamedTuple):
-    """What a read may open, from the book that it was decided on; *stream*: whose it is, if anybody's."""
+    """What a read may open, from the book that it was decided on; *stream*: whose it is, if anybody's.
+
+    *named*: of fields that are stored under a former name, that name.
+    """
 
     decision: Decision
     sealer: Sealer | None
@@ -48,6 +51,7 @@ class Seen(NamedTuple):
     about: dict[str, str]
     state: State
     stream: bytes = b""
+    named: dict[str, str] = {}  # noqa: RUF012  (never written to)
 
     def __repr__(self) -> str:
         """Show the decision alone."""
@@ -85,7 +89,7 @@ def may(
     request = check_request(setting.policy, purpose, fields, channel, setting.acting)
     moment = setting.clock() if at is None else aware(at, "may(at=)")
     book = yield from peek(setting, ref)
-    return setting.asked(book.state, request, decide(setting.policy, book.state, request, moment))
+    return setting.asked(book.stored, request, decide(setting.policy, book.state, request, moment))
 
 
 def _looked_back(
@@ -153,7 +157,7 @@ def _read(setting: Setting, ref: str, request: Request, by: str) -> Flow[Seen]:
 
 def see(setting: Setting, book: Book, request: Request) -> Seen:
     """Decide on an opened book, and lay ready what may be seen; nothing is written yet."""
-    decision = setting.asked(book.state, request, decide(setting.policy, book.state, request, book.now()))
+    decision = setting.asked(book.stored, request, decide(setting.policy, book.state, request, book.now()))
     cells: dict[str, list[Cell]] = {}
     about: dict[str, str] = {}
     known = book.state.about
@@ -164,7 +168,8 @@ def see(setting: Setting, book: Book, request: Request) -> Seen:
             about[name] = decision.stage
         elif book.sealer is not None:
             cells[name] = _visible(book.cells(name), grant)
-    return Seen(decision, book.sealer, cells, about, book.state, whose(book))
+    named = {} if book.kept is None else {name: book.named(name) for name in cells}
+    return Seen(decision, book.sealer, cells, about, book.state, whose(book), named)
 
 
 def _nobody(setting: Setting, request: Request) -> Seen:
@@ -255,9 +260,10 @@ def _opened(seen: Seen, name: str, grant: Grant, policy: Policy) -> list[Value]:
     cells = seen.cells.get(name)
     if seen.sealer is None or not cells:
         return []
+    stored = seen.named.get(name, name)
     if len(cells) == 1 and not grant.by_item:  # nearly always
-        return [open_cell(seen.sealer, name, cells[0])]
-    found = [open_cell(seen.sealer, name, cell) for cell in cells]
+        return [open_cell(seen.sealer, stored, cells[0])]
+    found = [open_cell(seen.sealer, stored, cell) for cell in cells]
     if not grant.by_item:
         return found
     purpose, state, at = policy.purposes[seen.decision.purpose], seen.state, seen.decision.at

@@ -13,7 +13,7 @@ from ..ethics import Made, Offer, Pick, pick
 from ..ethics import still as decide_again
 from ..ethics.words import reason
 from ..flows import act, look
-from ..flows.book import StateFull, open_cell
+from ..flows.book import StateFull
 from ..flows.setting import NOBODY
 from ..model.events import Cancelled, Chosen, Refusal, Sent
 from ..policy.typed import loaded
@@ -205,7 +205,7 @@ def _address(setting: Setting, book: Book, channel: str, found: Pick) -> Any:
     cells = book.cells(address)
     if not cells:
         return None
-    return loaded(setting.policy.fields[address], open_cell(book.sealer, address, cells[-1]).value)
+    return loaded(setting.policy.fields[address], book.open_cell(address, cells[-1]).value)
 
 
 def _queue(ask: Ask, told: _Told) -> None:

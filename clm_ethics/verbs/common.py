@@ -105,13 +105,19 @@ def check_happened(at: datetime | None, now: datetime, verb: str) -> datetime | 
 def token_of(setting: Setting, field: str, text: str) -> bytes:
     """Return the look-up token of *text* in *field*: the reference, or a look-up field."""
     kind = "plain" if field == REF else setting.policy.fields[field].lookup
-    return setting.tenant_keys.token(field, _normal(kind, field, text))
+    return setting.tenant_keys.token(_stored_name(setting, field), _normal(kind, field, text))
 
 
 def tombstone_of(setting: Setting, field: str, text: str) -> bytes:
     """Return the token under which the erasure register knows *text* of *field*."""
     kind = "plain" if field == REF else setting.policy.fields[field].lookup
-    return setting.tenant_keys.tombstone(field, _normal(kind, field, text))
+    return setting.tenant_keys.tombstone(_stored_name(setting, field), _normal(kind, field, text))
+
+
+def _stored_name(setting: Setting, field: str) -> str:
+    """Return the oldest name of *field*: under it every version of the policy finds the same customers."""
+    renames = setting.policy.renames
+    return field if renames is None else renames.fields.oldest(field)
 
 
 def _normal(kind: str, field: str, text: str) -> str:
@@ -314,6 +320,10 @@ def key_bytes(book: Book, scope: str, key: str | None, content: Any) -> bytes:
         return b""
     check_text(key, "an idempotency key", f"{scope}(key=)", LONGEST_REF)
     sealer = book.need_sealer()
+    renames = book.setting.policy.renames
+    if renames is not None:
+        verb, colon, event = scope.partition(":")
+        scope, content = verb + colon + renames.events.oldest(event), renames.said(content)
     said = msgspec.json.encode(content, order="sorted")
     return sealer.mac(f"key\n{scope}\n{key}".encode())[:8] + sealer.mac(b"content\n" + said)[:8]
 
@@ -369,7 +379,14 @@ def past_of(book: Book, index: int) -> Flow[Past]:
 
 
 def open_entry(book: Book, body: bytes) -> Past:
-    """Open the *body* of an entry."""
+    """Open the *body* of an entry; its event is told under the names of the policy in force."""
+    past = recorded_entry(book, body)
+    renames = book.setting.policy.renames
+    return past if renames is None else past._replace(event=renames.event(past.event))
+
+
+def recorded_entry(book: Book, body: bytes) -> Past:
+    """Open the *body* of an entry, with its event under the names by which it was recorded."""
     entry = codec.parse(body)
     plain = entry.sealed if entry.clear else book.need_sealer().open_entry(entry.header, entry.sealed)
     salt, record = codec.split(plain)

@@ -179,6 +179,6 @@ def _take_back(setting: Setting, book: Book, by: str, *, restrict: bool) -> int:
     if restrict and book.state.restriction is None:
         reason = "a restored backup lost a restriction or a correction: ask the customer"
         book.append(Restricted(at=book.now(), by=by, policy=setting.policy.hash, reason=reason))
-    book.state = replace(book.state, restored=False)
+    book.end_restored()
     book.remark = book.touched = True
     return book.state.length

@@ -28,7 +28,7 @@ def shadow(setting: Setting, candidate: Policy, k: int) -> Iterator[Shadow]:
     Raises:
         UsageError: *candidate* is no policy, or *k* no whole number from 1 on.
     """
-    found = Shadow(_checked(candidate, "shadow()"), k=k)
+    found = Shadow(_checked(candidate, "shadow()"), k=k, live=setting.policy)
     shared = setting.shared
     with shared.lock:
         shared.shadows = (*shared.shadows, found)

@@ -19,9 +19,10 @@ from ..model.fold import apply
 from ..model.state import State
 from ..policy import Policy, Request, decide
 from ..policy.diff import Diff, diff
+from ..policy.renaming import counterparts
 from ..storage.contract import FIRST, MAX_INT
 from ..transparency.comparing import FLOOR, Effect, Tally, compare, effects_document
-from .common import open_entry
+from .common import open_entry, recorded_entry
 from .sweeping import UNOPENED
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def simulate(
         books, broken = yield from _open_page(setting, wanted)
         count, unopened = count + len(books) + broken, unopened + broken
         for book in books:
-            _ask(setting.policy, candidate, book.state, now, asked)
+            _ask(setting.policy, candidate, book.stored, now, asked)
             if reads:
                 yield from _reads(candidate, book, past)
         if progress is not None:
@@ -162,12 +163,15 @@ def _open_page(setting: Setting, wanted: list[bytes]) -> Flow[tuple[list[Book], 
 
 
 def _ask(old: Policy, new: Policy, state: State, now: datetime, tally: Tally) -> None:
-    for name in dict.fromkeys((*old.purposes, *new.purposes)):
-        request = Request(name)
-        before, after = (
-            decide(policy, state, request, now) if name in policy.purposes else None for policy in (old, new)
-        )
-        tally.add(name, compare(before, after))
+    called = counterparts(old.purposes, new.purposes)
+    fields = counterparts(old.fields, new.fields)
+    for name in old.purposes:
+        now_called = called.get(name)
+        before = decide(old, state, Request(name), now)
+        after = None if now_called is None else decide(new, state, Request(now_called), now)
+        tally.add(now_called or name, compare(before, after, fields))
+    for name in new.purposes.keys() - called.values():
+        tally.add(name, compare(None, decide(new, state, Request(name), now)))
 
 
 def _reads(candidate: Policy, book: Book, tally: Tally) -> Flow[None]:
@@ -184,10 +188,11 @@ def _reads(candidate: Policy, book: Book, tally: Tally) -> Flow[None]:
             if entry.body is None:
                 state = replace(state, length=entry.index)  # only questions are forgotten
                 continue
-            event = open_entry(book, entry.body).event
+            event = recorded_entry(book, entry.body).event  # each policy has its own names for it
             if isinstance(event, Read):
-                before, after = _again(candidate, state, event)
-                tally.add(event.purpose, compare(before, after), event.count)
+                read = event if candidate.renames is None else candidate.renames.event(event)
+                before, after = _again(candidate, state, read)
+                tally.add(read.purpose, compare(before, after), read.count)
             state = apply(replace(state, length=entry.index - 1), event)
 
 
