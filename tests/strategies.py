@@ -58,7 +58,10 @@ DAY = timedelta(days=1)
 NAMES = ("account", "news", "tips", "ads", "books")
 """The purposes; what they do is made up."""
 STAGES = ("fresh", "active", "quiet", "gone")
-REGIONS = ("DE", "AT", "FR", "DK", "GB", "US-CA", "DE-BY", "US-NY", "JP", "CH", "US-MD", "US-CT", "US-OR")
+REGIONS = (
+    *("DE", "AT", "FR", "DK", "GB", "US-CA", "DE-BY", "US-NY", "CH", "US-MD", "US-CT", "US-OR"),
+    *("JP", "CN", "BR", "AR"),  # AR has no pack
+)
 ESTABLISHED = (["DE"], ["GB"], ["US-CA"], ["DE", "GB"], ["AT", "US-CA"], ["US-OH"], ["AR"])
 STATED: tuple[dict[str, Any], ...] = (
     {},

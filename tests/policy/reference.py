@@ -184,7 +184,7 @@ def _accepted(case: Case, claim: Basis, ruling: Asked) -> bool:
         return True
     said = case.state.consents.get(case.purpose.name)
     if claim is Basis.SOFT_OPT_IN and not _soft_opt_in(case, by_support=False):
-        return "charity_soft_opt_in" in {each.value for each in ruling.exceptions}
+        return "charity_soft_opt_in" in ruling.carried
     word = (
         "guardian_consent" if claim is Basis.CONSENT and said and said.given_by == "guardian" else claim.value
     )

@@ -221,10 +221,10 @@ MINORS: list[tuple[str, str, str, str, dict[str, Any], list[tuple[int, str]]]] =
     # DPDP s. 9: below 18, any processing; tracking and targeted advertising are banned
     ("in-dpdp", "IN", "targeted_ads", "", {"age_known": False}, [(0, "X"), (17, "X"), (18, "OI")]),
     ("in-dpdp", "IN", "personalization", "", {}, [(17, "X"), (18, "OI")]),
-    ("in-dpdp", "IN", "essential", "", {}, [(17, "OI"), (18, "A")]),
+    ("in-dpdp", "IN", "essential", "", {}, [(17, "X"), (18, "A")]),
     # POPIA ss. 34-35: below 18
-    ("za-popia", "ZA", "essential", "", {}, [(17, "OI"), (18, "A")]),
-    ("za-popia", "ZA", "postal_marketing", "", {}, [(17, "OI"), (18, "OO")]),
+    ("za-popia", "ZA", "essential", "", {}, [(17, "X"), (18, "A")]),
+    ("za-popia", "ZA", "postal_marketing", "", {}, [(17, "X"), (18, "OO")]),
     # PIPL Art. 28, 31: below 14 data is sensitive
     ("cn-pipl", "CN", "analytics", "", {}, [(13, "EX"), (14, "OI")]),
     ("cn-pipl", "CN", "essential", "", {}, [(13, "EX"), (14, "A")]),
@@ -255,6 +255,7 @@ def test_a_guardian_carries_it(pack: str, row: str, age: int) -> None:
     assert ruling is not None
     assert ruling.admits(Claim.GUARDIAN_CONSENT)
     assert not ruling.admits(Claim.CONTRACT)
+    assert not ruling.admits(Claim.CONSENT)
 
 
 # --- rules, dates and limits ----------------------------------------------------------------------------
