@@ -30,6 +30,8 @@ from clm_ethics.model import (
     Granted,
     Moved,
     Objected,
+    Preferences,
+    Preferred,
     Put,
     Read,
     Recorded,
@@ -59,7 +61,7 @@ NAMES = ("account", "news", "tips", "ads", "books")
 """The purposes; what they do is made up."""
 STAGES = ("fresh", "active", "quiet", "gone")
 REGIONS = (
-    *("DE", "AT", "FR", "DK", "GB", "US-CA", "DE-BY", "US-NY", "CH", "US-MD", "US-CT", "US-OR"),
+    *("DE", "AT", "FR", "DK", "GB", "US-CA", "DE-BY", "US-NY", "CH", "US-MD", "US-CT", "US-OR", "ZA", "IN"),
     *("JP", "CN", "BR", "AR"),  # AR has no pack
 )
 ESTABLISHED = (["DE"], ["GB"], ["US-CA"], ["DE", "GB"], ["AT", "US-CA"], ["US-OH"], ["AR"])
@@ -332,7 +334,10 @@ class _Teller:
         return (Refused if kind == "refused" else Withdrawn)(at=self.at, purpose=name)
 
     def other(self) -> Event:
-        kind = self.pick.one(["signal", "cleared", "lifted", "swept", "moved", "read"])
+        kind = self.pick.one(["signal", "cleared", "lifted", "swept", "moved", "read", "preferred"])
+        if kind == "preferred":
+            wished = tuple(self.pick.some(list(CHANNELS), most=2)) if self.pick.flag() else None
+            return Preferred(at=self.at, stated=Preferences(channels=wished))
         if kind in {"signal", "cleared"}:
             return SignalReceived(at=self.at, signal="gpc", cleared=kind == "cleared")
         if kind == "swept":

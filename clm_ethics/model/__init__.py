@@ -43,7 +43,19 @@ from .events import (
     Withdrawn,
 )
 from .fold import apply, fold
-from .state import Clause, Consent, Contact, Contract, Objection, Owed, Restriction, Run, State, Status
+from .state import (
+    Clause,
+    Consent,
+    Contact,
+    Contract,
+    Objection,
+    Owed,
+    Preferences,
+    Restriction,
+    Run,
+    State,
+    Status,
+)
 from .times import Duration
 
 __all__ = [
@@ -69,6 +81,7 @@ __all__ = [
     "Objected",
     "Objection",
     "Owed",
+    "Preferences",
     "Preferred",
     "Put",
     "Read",

@@ -20,7 +20,7 @@ from ..model.state import Consent, State, Status
 from ..model.times import NEVER, age_on, birthday, parse_born
 from .decision import Decision, Reason, Request, Verdict
 from .facts import facts
-from .policy import FIRM, Plan, Policy
+from .policy import ASSUMED_AGE, FIRM, Plan, Policy
 from .remedies import remedies
 from .renaming import translate
 from .values import Basis, Purpose
@@ -417,7 +417,9 @@ def _too_young(case: Case, given: datetime | None = None) -> bool:
             return case.age < minimum
         then = _age(case.state, given)
         return then is not None and then < minimum
-    return case.policy.controller.audience == "children" and minimum > 0
+    # Of unknown age: whoever children are the audience of may be of any, others are as old as is assumed.
+    audience = case.policy.controller.audience
+    return minimum > (0 if audience == "children" else ASSUMED_AGE[audience])
 
 
 def too_young(policy: Policy, state: State, purpose: Purpose, at: datetime) -> bool:

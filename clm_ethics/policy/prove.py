@@ -249,6 +249,7 @@ def _circumstances(facts: Facts) -> list[str]:
         "whose address comes from a sale" if facts.sold else "",
         f"sending the signal {facts.signal}" if facts.signal else "",
         "to be left in peace" if facts.muted else "",
+        "who prefers other channels" if facts.unwanted else "",
         f"in stage {facts.stage}" if facts.stage else "",
         _VALUES[facts.values],
     ]

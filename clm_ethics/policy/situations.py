@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
-from ..model.state import Consent, Contract, Objection, Restriction, Run, State, Status
+from ..model.state import Consent, Contract, Objection, Preferences, Restriction, Run, State, Status
 from .decide import decide
 from .decision import Decision, Request
+from .policy import ASSUMED_AGE
 from .values import Basis, Purpose
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ HORIZON = timedelta(days=3653)
 
 _OBJECTED, _RESTRICTED, _COLLECTED, _ANSWERED, _LATER, _THEN, _LENGTH = 2, 3, 5, 10, 12, 15, 20
 """The entries at which things happened, in their order."""
+_TOLD = ("answer", "objection", "restriction", "contract", "sold", "signal", "muted", "stage")
 _FAR = timedelta(days=60 * 366)
 _GROWN = 18
 
@@ -62,6 +64,7 @@ class Facts(NamedTuple):
         stage: of the lifecycle.
         values: how the fields were collected: ``own`` (for this purpose), ``other`` (for another, before
             the answer), ``later`` (for another, after it), ``compatible``, ``expired`` or ``absent``.
+        unwanted: the customer prefers to be addressed on other channels than that of the request.
         kind: business: the contact of a business; empty: unknown, or a consumer.
     """
 
@@ -80,6 +83,7 @@ class Facts(NamedTuple):
     stage: str = ""
     values: str = "own"
     kind: str = ""
+    unwanted: bool = False
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -183,10 +187,10 @@ class Space:
             ("", *sorted(plan.signals)[:1]),
             (False, True) if self._can_mute() else (False,),
             self._stages(),
+            (False, True) if start.channel else (False,),
         ):
-            yield Facts(
-                start.person, start.place, start.age, start.at, start.channel, *combined, kind=start.kind
-            )
+            *told, unwanted = combined
+            yield start._replace(**dict(zip(_TOLD, told, strict=True)), unwanted=unwanted)
 
     def _answers(self, plan: Plan, start: Facts) -> tuple[str, ...]:
         may_have_been_young = start.age is not None and start.age >= plan.consent_age > 1
@@ -250,7 +254,9 @@ class Space:
 
 def _says(policy: Policy, plan: Plan, age: int | None) -> tuple[object, ...]:
     """Return everything of a plan on which an answer may rest."""
-    young = policy.controller.audience == "children" if age is None else age < plan.consent_age
+    audience = policy.controller.audience
+    assumed = 0 if audience == "children" else ASSUMED_AGE[audience]
+    young = (assumed if age is None else age) < plan.consent_age
     return (
         tuple(
             (
@@ -307,6 +313,7 @@ def represent(policy: Policy, purpose: Purpose, facts: Facts) -> State:
         objections=_objections(facts, purpose),
         restriction=_restriction(facts),
         contracts=_contracts(purpose, facts) if living else {},
+        preferences=Preferences(channels=()) if facts.unwanted else None,
         mutes=dict.fromkeys(purpose.processing, at + timedelta(days=1)) if facts.muted else {},
         signals={facts.signal: at} if facts.signal else {},
         informed={purpose.name: _COLLECTED} if facts.sold or facts.values == "compatible" else {},

@@ -211,6 +211,10 @@ def _stopped(case: Case, claim: Basis) -> bool:
                 return True
     if any(word in purpose.processing and until > at for word, until in state.mutes.items()):
         return True
+    # A stated preference for channels narrows: the others are not used.
+    wished = None if state.preferences is None else state.preferences.channels
+    if wished is not None and case.request.channel and case.request.channel not in wished:
+        return True
     return bool(purpose.stages) and case.stage not in purpose.stages
 
 

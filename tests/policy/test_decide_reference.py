@@ -40,8 +40,12 @@ FIXED = (1, 2, 3)
 FRESH = int(os.environ.get("CLM_SEED", "0")) or random.SystemRandom().randrange(10, 2**32)
 """Another seed for every run; ``CLM_SEED`` brings one back."""
 
-ELSEWHERE = {"visitor.identity", "source.absent", "legitimate_interest.unassessed"}
-"""Codes that verbs give, and one that only a policy which was never checked can reach."""
+ELSEWHERE = {
+    *("visitor.identity", "source.absent", "consent.not_theirs"),
+    *("legitimate_interest.unassessed", "inactive.sealed"),
+}
+"""Codes that verbs give; one that only a policy which was never checked can reach; and that of the decay
+of lifecycles, which no made-up policy has (``tests/face/test_decay.py``)."""
 
 
 class Case(NamedTuple):

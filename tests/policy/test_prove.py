@@ -65,8 +65,14 @@ def facts_of(policy: Policy, state: State, request: Request, at: datetime) -> Fa
         contract="none" if contract is None else "open" if contract.open else "ended",
         sold=deciding._soft(case),
         signal=min(signals, default=""),
+        unwanted=_unwanted(state, request),
         muted=any(state.mutes.get(word, at) > at for word in purpose.processing),
     )
+
+
+def _unwanted(state: State, request: Request) -> bool:
+    wished = None if state.preferences is None else state.preferences.channels
+    return bool(request.channel) and wished is not None and request.channel not in wished
 
 
 def _person(state: State, purpose: Purpose) -> str:
