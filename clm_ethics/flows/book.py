@@ -434,7 +434,8 @@ class Book:
         if self.only_small:
             return MOST_STATE - SMALL_NO
         said = self.state.consents.keys() | self.state.objections.keys()
-        reserve = sum(RESERVE_EACH + len(name) for name in self.setting.policy.purposes if name not in said)
+        policy = self.setting.policy
+        reserve = sum(_reserve_of(policy, name) for name in policy.purposes if name not in said)
         return MOST_STATE - SMALL_NO - reserve
 
     def _squeeze(self, state: State) -> State:
@@ -503,7 +504,12 @@ class Book:
 @lru_cache(maxsize=8)
 def _reserve(policy: Policy) -> int:
     """Return the most bytes that are ever kept free: for a customer who has said nothing yet."""
-    return sum(RESERVE_EACH + len(name) for name in policy.purposes)
+    return sum(_reserve_of(policy, name) for name in policy.purposes)
+
+
+def _reserve_of(policy: Policy, purpose: str) -> int:
+    """Return the bytes that a no to *purpose* needs, under the name by which it is stored."""
+    return RESERVE_EACH + len(purpose if policy.renames is None else policy.renames.purposes.oldest(purpose))
 
 
 def fitting(cells: Sequence[Cell], runs: Sequence[Run]) -> bool:

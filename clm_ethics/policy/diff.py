@@ -7,49 +7,23 @@ clause (title, fields, processing, recipients, retention): a narrower clause ask
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ..model.state import Clause
+from .change import NARROWING, WIDENING, WORDING, Change, Effect
+from .diff_life import lifecycles
+from .diff_names import renames, under_new_names
 from .values import Basis, Channel, EventRule, Field, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ..model.times import Duration
+    from ..regimes import Organisation
     from .policy import Policy
     from .values import Cap, Keep
-
-
-class Effect(StrEnum):
-    """What a change does to what is permitted."""
-
-    WORDING = "wording"
-    NARROWING = "narrowing"
-    WIDENING = "widening"
-
-
-WORDING, NARROWING, WIDENING = Effect.WORDING, Effect.NARROWING, Effect.WIDENING
-
-
-@attrs.frozen
-class Change:
-    """One change.
-
-    Attributes:
-        place: the key in the document, such as ``purposes.newsletter.fields``.
-        text: what changed, in plain words.
-        effect: wording, narrowing or widening.
-    """
-
-    place: str
-    text: str
-    effect: Effect
-
-    def __str__(self) -> str:
-        return f"{self.effect.value:<9} {self.place}: {self.text}"
 
 
 @attrs.frozen
@@ -103,13 +77,15 @@ class Diff:
 
 def diff(old: Policy, new: Policy) -> Diff:
     """Return what changes when *new* takes the place of *old*."""
+    named, old = list(renames(old, new)), under_new_names(old, new)
     changes = [
         *_controller(old, new),
         *_kept("audit.keep", old.declared.audit_keep, new.declared.audit_keep),
+        *named,
         *_each("fields", old.fields, new.fields, _field),
         *_each("events", old.events, new.events, _event),
         *_purposes(old, new),
-        *_lifecycle(old, new),
+        *lifecycles(old.lifecycle, new.lifecycle),
         *_each("channels", old.channels, new.channels, _channel),
     ]
     asked = {}
@@ -213,7 +189,7 @@ def _words(place: str, old: str, new: str) -> Iterator[Change]:
 _PURPOSE_PARTS = {
     *("name", "title", "processing", "basis", "basis_under", "fields", "explicit", "coarse", "keep", "law"),
     *("assessment", "compatible_with", "stages", "channels", "consent_expires", "sale", "shared_with"),
-    "actors",
+    *("actors", "support", "was"),
 }
 
 
@@ -248,11 +224,11 @@ def _purpose(place: str, old: Purpose, new: Purpose) -> Iterator[Change]:
     yield from _kept(f"{place}.consent_expires", old.consent_expires, new.consent_expires)
     yield from _limit(f"{place}.actors", old.actors, new.actors)
     yield from _set(f"{place}.shared_with", old.shared_with, new.shared_with)
-    if old.sale != new.sale:
-        what = (
-            "addresses from it open the soft opt-in" if new.sale else "addresses from it open no soft opt-in"
-        )
-        yield Change(f"{place}.sale", what, WIDENING if new.sale else NARROWING)
+    for key in ("sale", "support"):
+        if getattr(old, key) != getattr(new, key):
+            opens = getattr(new, key)
+            what = f"addresses from it open {'the' if opens else 'no'} soft opt-in"
+            yield Change(f"{place}.{key}", what, WIDENING if opens else NARROWING)
     yield from _rest(place, old, new, _PURPOSE_PARTS)
 
 
@@ -312,8 +288,45 @@ def _controller(old: Policy, new: Policy) -> Iterator[Change]:
         older = order.index(now.audience) < order.index(was.audience)
         text = f"is {now.audience}, was {was.audience}: an unknown age means another"
         yield Change("controller.audience", text, WIDENING if older else NARROWING)
-    known = {"name", "contact", "locales", "established", "markets", "audience"}
+    yield from _facts(was.facts, now.facts)
+    known = {"name", "contact", "locales", "established", "markets", "audience", "facts"}
     yield from _rest("controller", was, now, known)
+
+
+_BOUND = {"sells": True, "food_retailer": True, "platform": True}
+"""What binds a controller; of every other yes or no the no does."""
+
+
+def _facts(was: Organisation, now: Organisation) -> Iterator[Change]:
+    """What is not stated counts as within the law, and more of a number binds more."""
+    for name in was.__struct_fields__:
+        before, after = getattr(was, name), getattr(now, name)
+        if name == "residents":
+            before, after = dict(before), dict(after)
+            for region in dict.fromkeys((*before, *after)):
+                yield from _fact(f"residents.{region}", before.get(region), after.get(region))
+        else:
+            yield from _fact(name, before, after)
+
+
+def _fact(name: str, before: int | None, after: int | None) -> Iterator[Change]:
+    if before == after:
+        return
+    said = [_stated(each) for each in (after, before)]
+    bound = _BOUND.get(name, False)
+    if after is None:
+        effect = WORDING if before is bound else NARROWING
+    elif isinstance(after, bool):
+        effect = WIDENING if after is not bound else WORDING if before is None else NARROWING
+    else:
+        effect = NARROWING if before is not None and after > before else WIDENING
+    yield Change(f"controller.facts.{name}", f"is {said[0]}, was {said[1]}", effect)
+
+
+def _stated(fact: int | None) -> str:
+    if fact is None:
+        return "not stated"
+    return ("yes" if fact else "no") if isinstance(fact, bool) else f"{fact:,}"
 
 
 def _field(place: str, old: Field, new: Field) -> Iterator[Change]:
@@ -345,15 +358,6 @@ def _event(place: str, old: EventRule, new: EventRule) -> Iterator[Change]:
             text = f"is {new.mutes[word]}, was {old.mutes[word]}"
             yield Change(f"{place}.mutes.{word}", text, NARROWING if longer else WIDENING)
     yield from _rest(place, old, new, {"name", "appends", "opens", "closes", "mutes"})
-
-
-def _lifecycle(old: Policy, new: Policy) -> Iterator[Change]:
-    was, now = old.lifecycle, new.lifecycle
-    for stage in sorted(was.stages - now.stages):
-        yield Change("lifecycle", f"the stage `{stage}` is gone", WIDENING)
-    for stage in sorted(now.stages - was.stages):
-        yield Change("lifecycle", f"the stage `{stage}` is new", WIDENING)
-    yield from _rest("lifecycle", was, now, set())
 
 
 def _channel(place: str, old: Channel, new: Channel) -> Iterator[Change]:

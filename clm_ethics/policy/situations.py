@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
@@ -40,7 +40,7 @@ HORIZON = timedelta(days=3653)
 
 _OBJECTED, _RESTRICTED, _COLLECTED, _ANSWERED, _LATER, _THEN, _LENGTH = 2, 3, 5, 10, 12, 15, 20
 """The entries at which things happened, in their order."""
-_TOLD = ("answer", "objection", "restriction", "contract", "sold", "signal", "muted", "stage")
+_TOLD = ("answer", "objection", "restriction", "contract", "sold", "signal", "muted", "stage", "unwanted")
 _FAR = timedelta(days=60 * 366)
 _GROWN = 18
 
@@ -189,8 +189,8 @@ class Space:
             self._stages(),
             (False, True) if start.channel else (False,),
         ):
-            *told, unwanted = combined
-            yield start._replace(**dict(zip(_TOLD, told, strict=True)), unwanted=unwanted)
+            known: dict[str, Any] = dict(zip(_TOLD, combined, strict=True))
+            yield start._replace(**known)
 
     def _answers(self, plan: Plan, start: Facts) -> tuple[str, ...]:
         may_have_been_young = start.age is not None and start.age >= plan.consent_age > 1

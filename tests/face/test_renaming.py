@@ -263,3 +263,39 @@ def test_a_simulated_rename_closes_nothing(both):
     with old.shadow(NEW, k=1) as seen:
         assert old.customer("p-1").may("newsletter")
     assert "closed 1" not in seen.explain()
+
+
+def test_a_stage_that_goes_is_another_in_the_new_version_and_the_old_one_goes_on():
+    """Customers of a stage that is gone are in the one that it moves to; the old version goes on."""
+    document = deepcopy(POLICY.document)
+    life = document["lifecycle"]
+    life["moves_to"] = {"won_back": "customer"}
+    life["moves"] = [
+        {"from": ["prospect", "at_risk", "churned"], "to": "customer", "on": "order_placed"},
+        {"from": ["customer"], "to": "at_risk", "after": "P90D", "without": "order_placed"},
+        {"from": ["at_risk"], "to": "churned", "after": "P180D", "without": "order_placed"},
+    ]
+    document["purposes"]["recommendations"]["stages"] = ["customer", "at_risk"]
+    policy = Policy.of(document)
+    storage, keys = MemoryStorage(), MemoryKeys(Seeded("keys"))
+    clock = Clock()
+    with (
+        Steward.open(storage, policy=POLICY, keys=keys, clock=clock, random=Seeded("a")) as before,
+        Steward.open(storage, policy=policy, keys=keys, clock=clock, random=Seeded("b")) as after,
+    ):
+        enrolled(before)
+        ana = before.customer("c-1")
+        given = {"sku": "tea", "amount": "1"}
+        ana.record("order_placed", given, purpose="order", by="till", key="1")
+        agreed(before, "recommendations")
+        clock.now += timedelta(days=280)
+        assert "churned" == ana.may("account").stage
+        ana.record("order_placed", given, purpose="order", by="till", key="2")
+        assert "won_back" == ana.may("account").stage
+
+        assert "customer" == after.customer("c-1").may("account").stage
+        assert after.customer("c-1").may("recommendations")
+        clock.now += timedelta(days=91)
+        assert "at_risk" == after.customer("c-1").may("account").stage == ana.may("account").stage
+        after.customer("c-1").record("order_placed", given, purpose="order", by="till", key="3")
+        assert "customer" == ana.may("account").stage

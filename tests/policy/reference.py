@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import replace
 
 from clm_ethics.model import Status
 from clm_ethics.policy import Basis
@@ -65,9 +67,12 @@ def _case(
 
 def answer(policy: Policy, state: State, request: Request, at: datetime) -> Answer:
     """Decide *request*: values in, answer out."""
+    state = _under_present_names(policy, state)
     if state.at is not None:
         at = max(at, state.at)  # time in a stream never runs backwards
     case = _case(policy, state, policy.purposes[request.purpose], request, at, _stage(policy, state, at))
+    if case.stage not in policy.lifecycle.stages:
+        case = case._replace(stage="")  # nobody knows what such a stage permits
     verdict, basis, sets = _verdict(case)
     if verdict != "allow":
         return Answer(verdict)
@@ -78,6 +83,65 @@ def answer(policy: Policy, state: State, request: Request, at: datetime) -> Answ
         basis,
         {name: found for name, found in looked.items() if not isinstance(found, str)},
         {name: found for name, found in looked.items() if isinstance(found, str)},
+    )
+
+
+# --- names: what was recorded under a former name of a purpose, an event or a stage ----------------
+
+
+def _under_present_names(policy: Policy, state: State) -> State:
+    """Call everything as the policy does; a name that it does not know stays."""
+    purposes = {was: each.name for each in policy.purposes.values() for was in each.was}
+    events = {was: each.name for each in policy.events.values() for was in each.was}
+    consents: dict[str, Consent] = {}
+    for name, said in state.consents.items():  # of a yes and a no the later in entry order counts
+        now = purposes.get(name, name)
+        if now not in consents or said.index > consents[now].index:
+            consents[now] = said
+    objections: dict[str, Any] = {}
+    for name, each in sorted(state.objections.items(), key=lambda item: item[1].index):
+        now = purposes.get(name, name)
+        reach = each.marketing or (now in objections and objections[now].marketing)
+        objections[now] = replace(each, marketing=reach)
+    contracts: dict[str, Any] = {}
+    for name, facts in state.contracts.items():
+        now = purposes.get(name, name)
+        before = contracts.get(now)
+        if before is not None:
+            ended = max((end for end in (before.ended, facts.ended) if end is not None), default=None)
+            facts = replace(facts, open=before.open + facts.open, ended=ended)  # noqa: PLW2901
+        contracts[now] = facts
+    informed: dict[str, int] = {}
+    for name, index in state.informed.items():
+        now = purposes.get(name, name)
+        informed[now] = min(index, informed.get(now, index))
+    happened: dict[str, datetime] = {}
+    for name, when in state.happened.items():
+        now = events.get(name, name)
+        happened[now] = max(when, happened.get(now, when))
+    fields = {
+        field: tuple(
+            replace(
+                run,
+                announced=tuple(sorted({purposes.get(name, name) for name in run.announced})),
+                purpose=purposes.get(run.purpose, run.purpose),
+            )
+            for run in runs
+        )
+        for field, runs in state.fields.items()
+    }
+    stage = state.stage
+    while stage in policy.lifecycle.moves_to:
+        stage = policy.lifecycle.moves_to[stage]
+    return replace(
+        state,
+        consents=consents,
+        objections=objections,
+        contracts=contracts,
+        informed=informed,
+        happened=happened,
+        fields=fields,
+        stage=stage,
     )
 
 

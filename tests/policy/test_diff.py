@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from typing import Any
 
@@ -36,6 +37,8 @@ def test_equal_policies_have_no_difference():
     assert "equal" in same.explain()
 
 
+SEAL = {"after": "P2Y", "announce": "P30D", "seal": True}
+SHRINK = {"after": "P1Y", "announce": "P30D", "shrink": {"tastes": 3}}
 MOVES = DOCUMENT["lifecycle"]["moves"]
 CHANGES = [
     ({"purposes__advice__title": {"en": "Advise you"}}, "purposes.advice.title", "wording", True),
@@ -91,6 +94,16 @@ CHANGES = [
     ({"audit": {"keep": "P5Y"}}, "audit.keep", "widening", False),
     ({"lifecycle__moves": [*MOVES, {"from": ["gone"], "to": "customer", "on": "ordered"}]},
      "lifecycle.moves", "widening", False),
+    ({"purposes__account__support": True}, "purposes.account.support", "widening", False),
+    ({"controller__facts": {"charity": True}}, "controller.facts.charity", "widening", False),
+    ({"controller__facts": {"platform": True}}, "controller.facts.platform", "wording", False),
+    ({"controller__facts": {"residents": {"US-CA": 5}}},
+     "controller.facts.residents.US-CA", "widening", False),
+    ({"lifecycle__decay": {"without": ["ordered"], "steps": [SHRINK]}},
+     "lifecycle.decay", "narrowing", False),
+    ({"lifecycle__decay": {"without": ["ordered"], "steps": [SEAL]}},
+     "lifecycle.decay", "widening", False),
+    ({"purposes__newsletter__was": ["news"]}, "purposes.newsletter.was", "widening", False),
 ]  # fmt: skip
 
 
@@ -150,6 +163,70 @@ def test_a_purpose_that_comes_or_goes_is_told():
     assert {"purposes.figures": "widening"} == effects(diff(smaller, SHOP))
 
 
+def decaying(**more):
+    """Return the shop with a decay of two steps, the first changed by *more*."""
+    rule = {"without": ["ordered"], "steps": [SHRINK | more, SEAL], **more.pop("rule", {})}
+    return shop(lifecycle__decay=rule)
+
+
+@pytest.mark.parametrize(
+    ("more", "place", "effect"),
+    [
+        ({"after": "P6M"}, "lifecycle.decay.steps[0].after", "narrowing"),
+        ({"after": "P15M"}, "lifecycle.decay.steps[0].after", "widening"),
+        ({"announce": "P60D"}, "lifecycle.decay.steps[0].announce", "wording"),
+        ({"shrink": {"tastes": 1}}, "lifecycle.decay.steps[0].shrink.tastes", "narrowing"),
+        ({"shrink": {"purchases": 3}}, "lifecycle.decay.steps[0].shrink.tastes", "widening"),
+    ],
+)
+def test_a_step_of_inactivity_that_spares_less_widens(more, place, effect):
+    """Sooner and more narrows, later and less widens, and when it is announced is wording."""
+    assert effect == effects(diff(decaying(), decaying(**more)))[place]
+
+
+def test_a_rename_is_wording_and_takes_everything_along():
+    """A purpose, a field and an event that are only called otherwise differ in nothing else."""
+    text = json.dumps(SHOP.document)
+    for old, new in (("newsletter", "letters"), ("tastes", "likes"), ("ordered", "bought")):
+        text = text.replace(f'"{old}"', f'"{new}"')
+    document = json.loads(text)
+    for section, old, new in (
+        ("purposes", "newsletter", "letters"),
+        ("fields", "tastes", "likes"),
+        ("events", "ordered", "bought"),
+    ):
+        document[section][new]["was"] = [old]
+    document["purposes"]["letters"]["title"] = SHOP.purposes["newsletter"].title
+    renamed = Policy.of(document)
+    there, back = diff(SHOP, renamed), diff(renamed, SHOP)
+
+    assert {"wording"} == {*effects(there).values()} == {*effects(back).values()}
+    assert "was called `newsletter`" in there.explain()
+    assert {} == there.asked_again == back.asked_again
+    document["purposes"]["letters"]["was"] = []
+    assert diff(renamed, Policy.of(document)).widens
+
+
+def test_what_a_rename_must_not_do_widens():
+    """A former name that is dropped, or no longer the first, loses a no; two purposes in one widen."""
+    before = shop(purposes__newsletter__was=["news"])
+
+    assert "a no too" in diff(before, shop()).explain()
+    assert "a no too" in diff(before, shop(purposes__newsletter__was=["older", "news"])).explain()
+    assert not diff(before, shop(purposes__newsletter__was=["news", "later"])).widens
+
+
+def test_a_stage_that_goes_without_a_way_is_told_with_its_remedy():
+    """Customers of a stage that is gone are in none until the policy says where they are."""
+    trial = {"from": ["customer"], "to": "trial", "after": "P9Y"}
+    before = shop(lifecycle__moves=[*MOVES, trial])
+    after = shop(lifecycle__moves_to={"trial": "customer"})
+
+    assert 'moves_to = { trial = "..." }' in diff(before, SHOP).explain()
+    assert "its customers are in `customer`" in diff(before, after).explain()
+    assert diff(before, after).widens
+
+
 def test_the_document_of_a_difference_says_the_same():
     """The JSON form has every change and who is asked."""
     difference = changed(purposes__newsletter__shared_with=["printer"])
@@ -180,6 +257,8 @@ def _narrow(draw: st.DrawFn, document: dict[str, Any], purpose: dict[str, Any], 
             purpose["coarse"] = {name: how for name, how in purpose["coarse"].items() if name != gone}
     elif way == "audience":
         document["controller"]["audience"] = "children"
+    elif way == "facts":
+        document["controller"]["facts"] = {}
     elif way == "markets":
         document["controller"]["markets"] = [*document["controller"]["markets"], "JP"]
     elif way in _WAYS and way not in {"basis", "fields", "explicit", "channels", "compatible_with"}:
@@ -187,12 +266,15 @@ def _narrow(draw: st.DrawFn, document: dict[str, Any], purpose: dict[str, Any], 
 
 
 _WAYS: dict[str, Any] = {
-    **dict.fromkeys(("basis", "fields", "explicit", "channels", "compatible_with", "audience", "markets")),
+    **dict.fromkeys(
+        ("basis", "fields", "explicit", "channels", "compatible_with", "audience", "markets", "facts")
+    ),
     "keep": {"for": "P5D", "from": "collected"},
     "stages": ["active"],
     "consent_expires": "P1M",
     "actors": ["web"],
     "sale": False,
+    "support": False,
     "title": {"en": "in other words"},
 }
 

@@ -15,6 +15,7 @@ from clm_ethics.model import Granted, Moved, Objected, Put, State, Withdrawn, fo
 from clm_ethics.policy import Request, decide
 from clm_ethics.policy.renaming import translate
 from tests.policy.people import DOCUMENT, NOON, SHOP, shop
+from tests.policy.reference import answer
 from tests.strategies import documents, lives, moments, questions
 
 LETTERS = shop(purposes__newsletter__was=["old_news", "news"])
@@ -104,6 +105,8 @@ def test_a_renamed_policy_answers_as_before(data):
     asked = Request(called[request.purpose], request.fields, request.channel, request.collect, request.actor)
     before, after = decide(old, state, request, at), decide(new, state, asked, at)
 
+    assert answer(new, state, asked, at).verdict == after.verdict
+    assert set(answer(new, state, asked, at).fields) == set(after.fields)
     assert (before.verdict, before.fields, before.codes) == (after.verdict, after.fields, after.codes)
     assert before.stage == after.stage
     assert before.valid_until == after.valid_until
