@@ -117,7 +117,7 @@ class Bare:
 def _look_and_open(setting: Setting, ref: str, request: Request) -> Flow[dict[str, Any]]:
     """What ``read`` does, without the ledger."""
     book = yield from peek(setting, ref)
-    values, _ = asking._open(setting, asking._look(setting, book, request))  # noqa: SLF001
+    values, _ = asking.open_seen(setting, asking.see(setting, book, request))
     return values
 
 
