@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 class Reserved:
     """What ``choose`` decided; the shells wrap it as ``Choice``.
 
-    *index* is an entry of *stream*: a reference may lead elsewhere by the time it is sent.
+    *index* is an entry of *stream*: a reference may lead elsewhere by the time it is sent. *made* is the
+    choice of that entry, also where *pick* says that it may not go out any more.
     """
 
     pick: Pick
@@ -49,6 +50,7 @@ class Reserved:
     to: Any = None
     by: str = ""
     stream: bytes = b""
+    made: Made | None = None
 
 
 class _Told(NamedTuple):
@@ -244,6 +246,8 @@ def still(setting: Setting, reserved: Reserved) -> Flow[Reserved]:
 
 
 def _made(reserved: Reserved, verb: str) -> Made:
+    if reserved.made is not None:
+        return reserved.made
     chosen, offer = reserved.pick, reserved.pick.offer
     if offer is None or not reserved.index:
         raise UsageError("nothing was chosen", place=verb, remedy="look at withheld")
@@ -265,7 +269,7 @@ def _still(setting: Setting, stream: bytes, made: Made, by: str) -> Flow[Reserve
     state = who.state if who is book else _identified(book.state, who.state, made.place)
     found = _decided(setting, state, book.now(), made, by)
     to = _address(setting, who, made.event.channel, found) if found else None
-    return Reserved(pick=found, index=made.place, to=to, by=by, stream=stream)
+    return Reserved(pick=found, index=made.place, to=to, by=by, stream=stream, made=made)
 
 
 def _decided(setting: Setting, state: State, at: datetime, made: Made, by: str) -> Pick:
@@ -312,7 +316,7 @@ def resolve(setting: Setting, reserved: Reserved, *, by: str | None = None, sent
         customer = (yield from look(setting, book.state.into)).state if book.state.joined else None
         found = yield from act(reserved.stream, partial(release.tell, customer))
         if found is not None:
-            return attrs.evolve(reserved, pick=found)
+            return attrs.evolve(reserved, pick=found, made=release.made)
         book = yield from look(setting, reserved.stream)  # they have been identified, or parted, meanwhile
 
 
@@ -322,7 +326,7 @@ class _Release:
     def __init__(self, setting: Setting, reserved: Reserved, by: str, *, sent: bool) -> None:
         self._setting, self._reserved, self._by, self._sent = setting, reserved, by, sent
         self._verb = "sent" if sent else "cancelled"
-        self._made = _made(reserved, self._verb)
+        self.made = _made(reserved, self._verb)
 
     def tell(self, customer: State | None, book: Book) -> Pick | None:
         """Write it down, unless it stands there; ``None``: it is not known who answers now.
@@ -330,7 +334,7 @@ class _Release:
         *customer* is the state of whoever the visitor of *book* has become.
         """
         need_living(book, self._verb)
-        made, found = self._made, self._reserved.pick
+        made, found = self.made, self._reserved.pick
         contact = next((each for each in book.state.contacts if each.index == made.place), None)
         if contact is not None and (contact.sent or contact.cancelled):
             if contact.sent is not self._sent:
