@@ -317,7 +317,7 @@ class _Teller:
             clause=self.pick.one(clauses),
             proven=not self.pick.rarely(8),
             until=expires.after(self.at) if self.pick.flag() else None,
-            explicit=tuple(self.pick.one([(), named, named[:1]])),
+            explicit=tuple(self.pick.one([(), (), named, named[:1]])),
             channels=tuple(self.pick.some(purpose.channels, most=1)) if self.pick.rarely(2) else (),
             given_by="guardian" if self.pick.rarely() else "subject",
             shown="n",

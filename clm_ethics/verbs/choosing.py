@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 class Reserved:
     """What ``choose`` decided; the shells wrap it as ``Choice``.
 
-    *index* is an entry of *stream*: a reference may lead elsewhere by the time it is sent.
+    *index* is an entry of *stream*: a reference may lead elsewhere by the time it is sent. *made* is the
+    choice of that entry, also where *pick* says that it may not go out any more.
     """
 
     pick: Pick
@@ -316,7 +317,7 @@ def resolve(setting: Setting, reserved: Reserved, *, by: str | None = None, sent
         customer = (yield from look(setting, book.state.into)).state if book.state.joined else None
         found = yield from act(reserved.stream, partial(release.tell, customer))
         if found is not None:
-            return attrs.evolve(reserved, pick=found)
+            return attrs.evolve(reserved, pick=found, made=release.made)
         book = yield from look(setting, reserved.stream)  # they have been identified, or parted, meanwhile
 
 
@@ -326,7 +327,7 @@ class _Release:
     def __init__(self, setting: Setting, reserved: Reserved, by: str, *, sent: bool) -> None:
         self._setting, self._reserved, self._by, self._sent = setting, reserved, by, sent
         self._verb = "sent" if sent else "cancelled"
-        self._made = _made(reserved, self._verb)
+        self.made = _made(reserved, self._verb)
 
     def tell(self, customer: State | None, book: Book) -> Pick | None:
         """Write it down, unless it stands there; ``None``: it is not known who answers now.
@@ -334,7 +335,7 @@ class _Release:
         *customer* is the state of whoever the visitor of *book* has become.
         """
         need_living(book, self._verb)
-        made, found = self._made, self._reserved.pick
+        made, found = self.made, self._reserved.pick
         contact = next((each for each in book.state.contacts if each.index == made.place), None)
         if contact is not None and (contact.sent or contact.cancelled):
             if contact.sent is not self._sent:

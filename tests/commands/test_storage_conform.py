@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import closing
@@ -78,7 +79,7 @@ def test_a_broken_adapter(tmp_path):
     done = conform("keepsafileofitsown:///{new}.db", "--only", "4", cwd=tmp_path)
 
     assert 1 == done.returncode, done.stdout + done.stderr
-    assert " 4 linearizable   FELL, 1 of 7 tests" in done.stdout
+    assert re.search(r" 4 linearizable   FELL, 1 of \d+ tests", done.stdout)
     assert "Processes that append by compare-and-swap leave every entry once, in order" in done.stdout
     assert "(4 * 25)" in done.stdout
     assert "the contract is broken: linearizable" in done.stdout

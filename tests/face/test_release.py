@@ -123,6 +123,20 @@ def test_nothing_goes_out_twice():
         assert 2 == kinds(ana)["chosen"]
 
 
+def test_a_worker_that_crashed_says_again_what_it_has_said():
+    """Told again by key, a choice that was sent is a no; saying once more that it was sent is fine."""
+    with shop(changes=CONSENT_ONLY) as steward_:
+        ana = ready(steward_)
+        choose(ana, key="k").sent()
+        again = choose(ana, key="k")
+        assert not again
+        again.sent()
+        with pytest.raises(UsageError, match="has been sent"):
+            again.cancelled()
+
+        assert 1 == kinds(ana)["sent"]
+
+
 def test_the_window_runs_from_when_it_went_out():
     """Reserved on Monday, sent on Wednesday: the day's limit of Wednesday is used up."""
     with shop(changes=CONSENT_ONLY | {"channels__email__caps": [{"max": 1, "per": "P1D"}]}) as steward_:
