@@ -144,7 +144,7 @@ CATALOGUE = (
         "quiet hours on the customer's clock",
         _STATE,
         ("zone", "region", "channel", "urgent"),
-        ("quiet_hours", "urgent"),
+        ("quiet_hours", "urgent", "services"),
         "withheld for a time",
         "20:00 to 09:00 by SMS, phone and push",
         "47 CFR 64.1200(c)(1); DMA Code rule 1.4; Network Act (KR) Art. 50(3)",

@@ -139,3 +139,13 @@ def trial(offer: Offer, _: Facts) -> Reason | None:
 def urgent(offer: Offer, facts: Facts) -> Reason | None:
     """Only a service is urgent; advertising can wait until the morning."""
     return reason("offer.not_urgent") if offer.urgent and not facts.service else None
+
+
+def sells(offer: Offer, facts: Facts) -> Reason | None:
+    """A service runs out of nothing: what lures is advertising, and none of its limits may be left out.
+
+    A deadline passes: a parcel is kept until Friday, and a bill is due.
+    """
+    lures = sorted(offer.presses & {Pressure.SCARCITY.value, Pressure.STREAK.value})
+    lures += ["incentive"] if offer.states.incentive is not None else []
+    return reason("offer.sells", ", ".join(lures)) if facts.service and lures else None

@@ -47,6 +47,7 @@ _REMEDIES = {
     "offer.no_human": "name a human who looks again, and state human = true",
     "offer.experiment": "screen it for harm, say when it is stopped, and read no emotions",
     "offer.not_urgent": "leave out urgent, or use a purpose that is a service",
+    "offer.sells": "use a purpose of direct marketing, or leave out what lures",
     "prompt.unequal": "make the no as easy and as visible as the yes",
     "prompt.one_way": "let a yes be taken back as easily as it was given",
     "prompt.loaded": "name both answers plainly",

@@ -71,6 +71,7 @@ DECLARED_RULES = tuple(
         ("human_path", declared.human_path),
         ("experiment", declared.trial),
         ("urgent", declared.urgent),
+        ("services", declared.sells),
     )
 )
 

@@ -44,6 +44,7 @@ GERMAN_REASONS: Mapping[str, str] = {
     "widerfahren ist, "
     "werden Versuche gemacht",
     "offer.not_urgent": "Werbung ist niemals dringend",
+    "offer.sells": "ein Dienst lockt niemanden: das ist Werbung unter dem Zweck eines Dienstes",
     "offer.price_above": "der Preis liegt über dem öffentlichen, und keine Kosten sind belegt",
     "offer.price_loyalty": "neue Kundschaft zahlt für dasselbe weniger, und der Person wird nicht "
     "gezeigt, wie",

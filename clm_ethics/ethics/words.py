@@ -95,6 +95,11 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
         "ACM Code of Ethics 1.2",
         Kind.HOUSE,
     ),
+    "offer.sells": (
+        "a service lures nobody: this is advertising under the purpose of a service",
+        "Directive 2000/31/EC Art. 6(a); ICO direct marketing guidance",
+        Kind.HOUSE,
+    ),
     "offer.not_urgent": ("advertising is never urgent", "DMA Code rule 1.4", Kind.HOUSE),
     "offer.price_above": (
         "the price is above the public one, and no cost is documented",

@@ -241,11 +241,12 @@ def _bases(place: str, old: tuple[Basis, ...], new: tuple[Basis, ...]) -> Iterat
 
 def _channels(place: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Change]:
     for change in _set(place, old, new):
-        if change.effect is NARROWING:
-            # A question that names no channel is answered by the strictest of those that are declared.
-            text = f"{change.text}; its law no longer counts where no channel is named"
-            change = attrs.evolve(change, text=text, effect=WIDENING)  # noqa: PLW2901
-        yield change
+        if change.effect is not NARROWING:
+            yield change
+            continue
+        # A question that names no channel is answered by the strictest of those that are declared.
+        text = f"{change.text}; its law no longer counts where no channel is named"
+        yield attrs.evolve(change, text=text, effect=WIDENING)
 
 
 def _precision(place: str, old: Purpose, new: Purpose) -> Iterator[Change]:

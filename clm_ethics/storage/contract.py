@@ -45,7 +45,7 @@ New abilities are new, optional protocols (:class:`Closable`, :class:`Scrubbable
 from __future__ import annotations
 
 # Imported for good: a serialiser asks for the types of the fields of `Write` when it runs.
-from collections.abc import Sequence  # noqa: TC003
+from collections.abc import Sequence  # noqa: TC003 -- decoders of hosts read the annotations
 from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 

@@ -135,7 +135,7 @@ class JoinedSqlite(SqliteStorage):
                 remedy=f"connect to {self._name} itself; a database that is only attached cannot be joined",
             )
         names = ", ".join(f"'{name}'" for name in TABLES)
-        shadows = f"SELECT count(*) FROM sqlite_temp_master WHERE lower(name) IN ({names})"  # noqa: S608
+        shadows = f"SELECT count(*) FROM sqlite_temp_master WHERE lower(name) IN ({names})"  # noqa: S608 -- our own names
         if self._host.execute(shadows).fetchone()[0]:
             raise UsageError(
                 "a temporary table of the connection hides one of the ledger's",
@@ -193,7 +193,7 @@ class JoinedSqlite(SqliteStorage):
     def _opened(self) -> Any:
         return self._host
 
-    def _failed(self, connection: Any, error: sqlite3.Error, *, committing: bool) -> StorageError:  # noqa: ARG002
+    def _failed(self, connection: Any, error: sqlite3.Error, *, committing: bool) -> StorageError:  # noqa: ARG002 -- as in the base
         return self._failure(error)
 
 

@@ -44,7 +44,7 @@ _FULL: Final = b"x" * MAX_PART
 
 
 def _on(head_or_none: object, *appended: Entry, expected: int = 1, forget: tuple[int, ...] = ()) -> Write:
-    return Write(b"s", expected, head_or_none, appended, forget)  # type: ignore[arg-type]
+    return Write(b"s", expected, head_or_none, appended, forget)  # type: ignore[arg-type]  # it is to be refused
 
 
 _BUFFER: Final[Any] = bytearray(b"x")

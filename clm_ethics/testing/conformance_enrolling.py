@@ -40,7 +40,7 @@ class Enrolling:
     """What the library itself asks of a conditional write."""
 
     @pytest.mark.parametrize("split", [False, True], ids=["in between", "and left there"])
-    def test_02_conditional_racing_enrolments(self, opens: Connect, split: bool) -> None:  # noqa: FBT001
+    def test_02_conditional_racing_enrolments(self, opens: Connect, split: bool) -> None:  # noqa: FBT001 -- a parameter
         """However far one enrolment is when another comes, or when it dies, one customer lives in the end."""
         from clm_ethics.policy import Policy
         from clm_ethics.vault.keys import MemoryKeys

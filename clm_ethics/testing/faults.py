@@ -36,7 +36,7 @@ def untraceable() -> str:
     if strace is None:
         return "strace is not installed"
     tried = [strace, "-f", "-o", "/dev/null", "-e", "trace=fsync", "true"]
-    if subprocess.run(tried, check=False, capture_output=True).returncode != 0:  # noqa: S603
+    if subprocess.run(tried, check=False, capture_output=True).returncode != 0:  # noqa: S603 -- for tests
         return "strace may not trace programs here"
     return ""
 
@@ -164,19 +164,19 @@ def small_disk(folder: Path, size: int) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607
+        subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607 -- for tests
 
 
 def enlarge(folder: Path, size: int) -> None:
     """Make the small disk at *folder* a larger one."""
-    subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)  # noqa: S603, S607
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)  # noqa: S603, S607 -- for tests
 
 
 def _mount(folder: Path, size: int) -> bool:
     if shutil.which("mount") is None:
         return False
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    return subprocess.run(command, check=False, capture_output=True).returncode == 0  # noqa: S603
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0  # noqa: S603 -- for tests
 
 
 __all__ = [
