@@ -18,6 +18,7 @@ from clm_ethics.testing.conformance_tools import (
     entries,
     entry,
     head,
+    in_step,
     kept,
     living,
     load,
@@ -28,6 +29,8 @@ from clm_ethics.testing.conformance_tools import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clm_ethics.storage.contract import Storage
     from clm_ethics.testing.conformance_tools import Connect
 
@@ -155,7 +158,7 @@ class Groups:
         make(storages[0], *(Write(each, 0, head(1)) for each in streams))
         told: list[list[tuple[bytes, bytes]]] = [[] for _ in storages]
 
-        def write(who: int) -> None:
+        def write(who: int, at_once: Callable[[], object]) -> None:
             storage, random = storages[who], _random(who)
             for n in range(self.appends):
                 chosen = random.sample(streams, 4)
@@ -170,10 +173,11 @@ class Groups:
                     )
                     for each, seen in zip(chosen, found, strict=True)
                 ]
+                at_once()
                 made = storage.commit(writes)
                 told[who] += [(each, body) for each, was in zip(chosen, made, strict=True) if was]
 
-        together(*(partial(write, who) for who in range(self.writers)))
+        in_step(*(partial(write, who) for who in range(self.writers)))
         stored = [(each, read.body) for each in streams for read in story(storages[0], each)]
         assert sorted(pair for mine in told for pair in mine) == sorted(stored)
         for each in streams:

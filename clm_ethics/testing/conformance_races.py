@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from threading import Barrier, BrokenBarrierError, Event
+from threading import Barrier, Event
 from typing import TYPE_CHECKING
 
 from clm_ethics.storage.contract import FIRST, Write
@@ -13,6 +13,7 @@ from clm_ethics.testing.conformance_tools import (
     create,
     entry,
     head,
+    in_step,
     kept,
     living,
     load,
@@ -23,6 +24,8 @@ from clm_ethics.testing.conformance_tools import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clm_ethics.storage.contract import Storage
     from clm_ethics.testing.conformance_tools import Connect
 
@@ -132,29 +135,18 @@ class Races:
         shared, names = opens(), [b"mine%d" % who for who in range(self.writers)]
         make(shared, *(Write(each, 0, head(1, 1, marks=[(each, 1)]), (entry(1, each),)) for each in names))
 
-        at_once = Barrier(len(names))  # each question is asked by all at the same moment
-
-        def ask(name: bytes) -> None:
+        def ask(name: bytes, at_once: Callable[[], object]) -> None:
             for _ in range(self.appends * 2):
-                at_once.wait(WAIT)
+                at_once()
                 assert living(shared, name).marks == ((name, 1),)
-                at_once.wait(WAIT)
+                at_once()
                 assert [name] == [each.body for each in shared.entries(name, after=0, limit=9)]
-                at_once.wait(WAIT)
+                at_once()
                 assert [(1, name)] == [
                     tuple(each) for each in shared.find(name, until=1, after=FIRST, limit=9)
                 ]
 
-        def ask_or_end(name: bytes) -> None:
-            try:
-                ask(name)
-            except BrokenBarrierError:
-                return  # somebody else got a wrong answer, and says so
-            except BaseException:
-                at_once.abort()
-                raise
-
-        together(*(partial(ask_or_end, name) for name in names))
+        in_step(*(partial(ask, name) for name in names))
 
     def test_11_marks_while_paging(self, opens: Connect) -> None:
         """Whoever carries a mark unchanged is found once, however much the others change meanwhile."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
-from threading import Thread, current_thread, main_thread
+from threading import Barrier, BrokenBarrierError, Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from clm_ethics.storage.contract import FIRST, MAX_INT, Closable, Entry, Head, Mark, Storage, Write
@@ -159,3 +160,22 @@ def together(*jobs: Callable[[], object]) -> None:
         assert not thread.is_alive(), "a call never returned"
     if failures:
         raise failures[0]
+
+
+def in_step(*jobs: Callable[[Callable[[], object]], object]) -> None:
+    """Run *jobs* together; each calls what it is given where all shall go on at the same moment.
+
+    When one fails, the others end there; what it raised is raised.
+    """
+    barrier = Barrier(len(jobs))
+
+    def guarded(job: Callable[[Callable[[], object]], object]) -> None:
+        try:
+            job(lambda: barrier.wait(WAIT))
+        except BrokenBarrierError:
+            return  # the one that failed says why
+        except BaseException:
+            barrier.abort()
+            raise
+
+    together(*(partial(guarded, job) for job in jobs))
