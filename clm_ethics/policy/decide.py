@@ -124,8 +124,10 @@ def decide(policy: Policy, state: State, request: Request, at: datetime) -> Deci
         state = policy.renames.state(state)
     if state.at is not None and at < state.at:
         at = state.at  # time in a stream never runs backwards: a clock set back revives nothing
-    moves, until = _course(policy, state, at)
-    stage = moves[-1].stage if moves else state.stage
+    stage, until = state.stage, None
+    if stage in policy.timed_stages:
+        moves, until = _course(policy, state, at)
+        stage = moves[-1].stage if moves else stage
     if stage and stage not in policy.stages:
         stage = ""  # a stage that is gone, or that only a newer policy knows, is none
     case = _case(policy, state, purpose, request, at, stage)
@@ -143,7 +145,7 @@ def decide(policy: Policy, state: State, request: Request, at: datetime) -> Deci
     return Decision(
         verdict,
         purpose.name,
-        claims[0].basis.value if claims else "",
+        claims[0].basis._value_ if claims else "",  # `value` goes through a descriptor each time
         seen.fields,
         withheld,
         seen.partly,
@@ -231,14 +233,14 @@ def _judge(case: Case) -> tuple[list[Claim], tuple[Reason, ...], tuple[Reason, .
     groups = case.plan.groups
     if not groups:
         return [], (reason("policy.gap"),), ()
-    claims = [_claim(case, groups[0])]  # nearly always the only one
-    claims += [_claim(case, group) for group in groups[1:]] if len(groups) > 1 else ()
-    against = claims[0].against
-    held: tuple[Reason, ...] = () if claims[0].holds is None else (claims[0].holds,)
-    if len(claims) > 1:
-        against = _once(each for claim in claims for each in claim.against)
-        held = _once(claim.holds for claim in claims if claim.holds is not None)
-    return claims, against, (*held, *case.plan.notes)
+    if len(groups) == 1:  # nearly always
+        claim = _claim(case, groups[0])
+        held = () if claim.holds is None else (claim.holds,)
+        return [claim], claim.against, held + case.plan.notes
+    claims = [_claim(case, group) for group in groups]
+    against = _once(each for claim in claims for each in claim.against)
+    held = _once(claim.holds for claim in claims if claim.holds is not None)
+    return claims, against, held + case.plan.notes
 
 
 def _once(reasons: Iterable[Reason]) -> tuple[Reason, ...]:

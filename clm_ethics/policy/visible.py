@@ -16,7 +16,6 @@ from ..model.state import Consent, State, Status
 from ..model.times import NEVER
 from ..regimes import covers, known_region
 from .decision import FULL, Grant, Reason
-from .policy import Sight
 from .values import Basis, Purpose
 from .words import reason
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from ..model.state import Run
     from ..model.times import Duration
     from .decision import Request
-    from .policy import Policy
+    from .policy import Policy, Sight
     from .values import Keep
 
 
@@ -62,7 +61,6 @@ class Rights(msgspec.Struct, frozen=True):
 class _Look(msgspec.Struct, frozen=True):
     state: State
     purpose: Purpose
-    listed: Mapping[str, Sight]
     at: datetime
     rights: Rights
     consented: int
@@ -92,10 +90,10 @@ def see(
 ) -> Visible:
     """Look at each field that *request* wants, once the purpose itself is allowed."""
     consent = rights.consent
+    listed = policy.sights[purpose.name]
     look = _Look(
         state,
         purpose,
-        policy.sights[purpose.name],
         at,
         rights,
         0 if consent is None else consent.index,
@@ -107,7 +105,8 @@ def see(
     partly: dict[str, Reason] = {}
     until: datetime | None = None
     for name in purpose.fields if request.fields is None else request.fields:
-        grant, why, ends = _field(look, name, stage)
+        sight = listed.get(name)
+        grant, why, ends = _UNLISTED if sight is None else _field(look, sight, name, stage)
         if grant is None:
             withheld[name] = why or reason("field.absent")
             continue
@@ -119,30 +118,29 @@ def see(
     return Visible(fields, withheld, partly, until)
 
 
-def _field(look: _Look, name: str, stage: str) -> _Found:
-    sight = look.listed.get(name)
-    if sight is None:
-        return _UNLISTED
+def _field(look: _Look, sight: Sight, name: str, stage: str) -> _Found:
+    state, purpose = look.state, look.purpose
     # Art. 9(2)(a): the purpose asks for it explicitly, and the yes was explicit for it.
-    if sight.special and not (sight.explicit and name in look.explicit) and not look.rights.law:
-        return _SPECIAL
-    if sight.special and look.rights.forbidden is not None and not look.rights.firm:
-        return None, look.rights.forbidden, None
+    if sight.special:
+        if not (sight.explicit and name in look.explicit) and not look.rights.law:
+            return _SPECIAL
+        if look.rights.forbidden is not None and not look.rights.firm:
+            return None, look.rights.forbidden, None
     if look.collect:
         return FULL, None, None
     if name == "stage":
         return (sight.grant, None, None) if stage else _ABSENT
-    if sight.elsewhere and look.state.erased is None:
+    if sight.elsewhere and state.erased is None:
         return sight.grant, None, None  # the host's own data: the verb asks its source
-    runs = look.state.fields.get(name)
+    runs = state.fields.get(name)
     if not runs:
-        return _ABSENT if look.state.erased is None else _ERASED
+        return _ABSENT if state.erased is None else _ERASED
     run = runs[0]
     if len(runs) > 1 or (run.count > 1 and run.first != run.last):
         return _many(look, runs, sight.grant.precision)
-    if look.purpose.name not in run.announced and not _for_this(look, run):
+    if purpose.name not in run.announced and not _for_this(look, run):
         return _OTHER_PURPOSE
-    ends = kept_until(look.purpose, look.state, run.last)
+    ends = kept_until(purpose, state, run.last)
     return (sight.grant, None, ends) if ends > look.at else _EXPIRED
 
 
