@@ -63,6 +63,7 @@ STAGES = ("fresh", "active", "quiet", "gone")
 REGIONS = (
     *("DE", "AT", "FR", "DK", "GB", "US-CA", "DE-BY", "US-NY", "CH", "US-MD", "US-CT", "US-OR", "ZA", "IN"),
     *("JP", "CN", "BR", "AR"),  # AR has no pack
+    *("CA-ON", "KR", "AU"),
 )
 ESTABLISHED = (["DE"], ["GB"], ["US-CA"], ["DE", "GB"], ["AT", "US-CA"], ["US-OH"], ["AR"])
 STATED: tuple[dict[str, Any], ...] = (
@@ -157,6 +158,8 @@ def _purpose(pick: Pick, name: str) -> dict[str, Any]:
         found["actors"] = ["web"]
     found["sale"] = pick.flag()
     found["support"] = pick.rarely()
+    found["inquiry"] = pick.rarely()
+    found["lasting"] = "contract" in _all_bases(found) and pick.flag()
     found["device"] = pick.rarely()
     return found
 

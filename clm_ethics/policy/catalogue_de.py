@@ -44,6 +44,9 @@ REASONS: Mapping[str, str] = {
     "man ihn beendet",
     "soft_opt_in.unmet": "die Adresse stammt nicht aus einem Kauf mit einem Hinweis auf diesen Zweck und "
     "darauf, wie man ihn beendet",
+    "soft_opt_in.related": "das Recht lässt die Beziehung zur Person anstelle einer Einwilligung gelten",
+    "soft_opt_in.unrelated": "es besteht keine Beziehung zur Person, oder keine mehr, die das Recht anstelle "
+    "einer Einwilligung gelten lässt",
     "opt_out.open": "die Person hat nicht widersprochen",
     "vital_interest": "es schützt das Leben eines Menschen",
     "public_task": "es ist eine Aufgabe im öffentlichen Interesse, und die Person hat nicht widersprochen",

@@ -108,6 +108,17 @@ class Duty(StrEnum):
     RECOMMENDER_PARAMETERS = "recommender_parameters"
 
 
+class Relation(StrEnum):
+    """What makes somebody a customer whom a law lets be addressed without a consent."""
+
+    SALE = "sale"
+    """They bought, or a contract that they made then has ended."""
+    LASTING = "lasting"
+    """A contract that lasts until it is closed is open: a subscription, a membership."""
+    INQUIRY = "inquiry"
+    """They asked, or applied."""
+
+
 class Kind(StrEnum):
     """Who says so: the law in force, a regulator's guidance, or the house (a protective choice of ours)."""
 
