@@ -67,7 +67,7 @@ _BASES = {
     "legal_obligation": ("the law that the purpose names", "GDPR Art. 6(1)(c)"),
     "legitimate_interest": ("a recorded balancing test, and no objection", "GDPR Art. 6(1)(f)"),
     "soft_opt_in": (
-        "the address came from a sale, with a notice of this purpose and how to stop it; or what its law counts",
+        "an address from a sale, with a notice of this purpose and how to stop it; or what its law counts",
         "ePrivacy Directive Art. 13(2); S.C. 2010 c. 23 s. 10(10)",
     ),
     "opt_out": ("nobody has said no, where the law is content with that", "such as CCPA, CAN-SPAM"),
@@ -374,7 +374,9 @@ def _facts(pack: Pack) -> str:
         signal = pack.signal
         lines.append(
             f"Opt-out signal: `{signal.name}` ends {code(signal.rows)}, from {signal.since} "
-            f"({signal.cite}; {_prov(signal.prov)}); {signal.note}"
+            f"({signal.cite}; {_prov(signal.prov)})"
+            + (f", until a later consent ({signal.later_consent})" if signal.later_consent else "")
+            + f"; {signal.note}"
         )
     if pack.consent:
         said = pack.consent

@@ -340,7 +340,9 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
     if state.objections:
         stops += _objections(case, basis)
     if state.signals:
-        stops += [why for name, why in case.plan.signals.items() if name in state.signals]
+        stops += [
+            why for name, why in case.plan.signals.items() if name in state.signals and _stands(case, name)
+        ]
     if state.mutes and any(state.mutes.get(word, case.at) > case.at for word in purpose.processing):
         stops.append(reason("muted"))
     # What the customer does themselves is their return, so it may be collected.
@@ -355,6 +357,15 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
             reason("stage.not_listed", f"{case.stage or 'none'}, and it is for {', '.join(purpose.stages)}")
         )
     return stops
+
+
+def _stands(case: Case, signal: str) -> bool:
+    """Say whether a *signal* that was received is not outdone by a valid yes after it (11 CCR 7025(c)(3))."""
+    consent = case.consent
+    if signal not in case.plan.yielding or consent is None or CONSENT not in case.purpose.all_bases:
+        return True
+    later = consent.status is GRANTED and consent.at > case.state.signals[signal]
+    return not later or bool(_consent_fault(case, consent, ()))
 
 
 def _objections(case: Case, basis: Basis) -> list[Reason]:

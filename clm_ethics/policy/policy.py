@@ -86,6 +86,7 @@ class Plan(NamedTuple):
         groups: one for each distinct claim; empty: a gap.
         consent_age: below it a guardian consents.
         signals: the opt-out signals that end this processing here, each with the law that says so.
+        yielding: those of them that end it only until a later consent, to every law that they bind under.
         change: when the law changes next (UTC).
         duties: what goes with a yes.
         support_since: a supporter's address counts for soft opt-in only from this day on; ``None``: always.
@@ -101,6 +102,7 @@ class Plan(NamedTuple):
     notes: tuple[Reason, ...]
     support_since: date | None = None
     sensitive: Reason | None = None
+    yielding: frozenset[str] = frozenset()
 
 
 class Sight(NamedTuple):
@@ -352,12 +354,15 @@ class Policy:
         rulings = [ruling for judged in judges.values() for ruling in judged]
         places = dict.fromkeys(place for _, at_home in looks for place in at_home)
         changes = _law_changes(dict.fromkeys(pack for pack, _ in places))
+        signals = list(_signals(places, purpose, day, facts))
         return Plan(
             groups=()
             if gap
             else tuple(self._group(purpose, bases, judged) for bases, judged in judges.items()),
             consent_age=self._consent_age(looks, day),
-            signals=_signals(places, purpose, day, facts),
+            signals={name: why for name, why, _ in reversed(signals)},
+            yielding=frozenset(name for name, _, _ in signals)
+            - {name for name, _, later in signals if not later},
             change=next((change for change in changes if change > at), None),
             duties=tuple(dict.fromkeys(_DUTIES[duty] for ruling in rulings for duty in ruling.duties)),
             notes=self._notes(rulings, region, age),
@@ -546,12 +551,11 @@ _SIGNAL = Reason("signal", "the customer's browser or device sends an opt-out si
 
 def _signals(
     places: Iterable[tuple[Pack, str]], purpose: Purpose, day: date, facts: Facts
-) -> dict[str, Reason]:
-    found: dict[str, Reason] = {}
+) -> Iterator[tuple[str, Reason, str]]:
+    """Yield each signal that binds, why it does, and where it is written that a later consent counts more."""
     for pack, where in places:
         signal = pack.signal
         if signal is None or not signal.binds(day) or set(signal.rows).isdisjoint(purpose.processing):
             continue
         if pack.binds(day, territory=where, facts=facts):
-            found.setdefault(signal.name, replace(_SIGNAL, cite=signal.cite, pack=pack.id))
-    return found
+            yield signal.name, replace(_SIGNAL, cite=signal.cite, pack=pack.id), signal.later_consent

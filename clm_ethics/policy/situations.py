@@ -60,7 +60,7 @@ class Facts(NamedTuple):
         contract: none, open or ended.
         relation: none; ``sold``: the addresses come from a sale with notice (ePrivacy Directive Art. 13(2));
             ``related``: a relation that other laws count (S.C. 2010 c. 23 s. 10(10)); ``both``.
-        signal: the opt-out signal that is on.
+        signal: the opt-out signal that is on, and not outdone by a later consent.
         muted: left in peace after an event.
         stage: of the lifecycle.
         values: how the fields were collected: ``own`` (for this purpose), ``other`` (for another, before
@@ -289,6 +289,7 @@ def _says(policy: Policy, plan: Plan, age: int | None) -> tuple[object, ...]:
         plan.consent_age > 0 and young,
         age is not None and plan.consent_age > 1,
         frozenset(plan.signals),
+        plan.yielding,
         plan.duties,
         plan.sensitive is None,
     )

@@ -82,6 +82,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
         name: the signal: ``gpc`` for Global Privacy Control.
         since: the first day on which it binds.
         rows: the kinds of processing that it ends.
+        later_consent: where it is written that a consent to this controller, given after the signal, counts
+            more; empty: nowhere.
         cite: where it is written.
         prov: see :class:`~clm_ethics.regimes.Cell`, as is note.
     """
@@ -89,6 +91,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     since: date
     rows: tuple[Row, ...]
+    later_consent: str = ""
     cite: str
     prov: str
     note: str = ""

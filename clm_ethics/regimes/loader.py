@@ -69,7 +69,7 @@ _SCOPE = _keys(
 )
 _SILENT = _keys("rows why")
 _WATCH = _keys("instrument territory status effect prov")
-_SIGNAL = _keys("name from rows cite prov note")
+_SIGNAL = _keys("name from rows later_consent cite prov note")
 _CONSENT = _keys("definition granular withdraw_as_easy pre_ticked expiry ask_again_after cite prov")
 _CONSENT_AGE = _keys("age table guardian cite prov")
 _SOFT_OPT_IN = _keys("conditions charity_since grounds cite prov")
@@ -274,6 +274,7 @@ def _signal(top: Table, sources: Mapping[str, str]) -> Signal | None:
         name=raw.text("name"),
         since=since,
         rows=rows,
+        later_consent=raw.text_or("later_consent"),
         cite=raw.text("cite"),
         prov=_prov(raw, sources),
         note=raw.text_or("note"),

@@ -273,7 +273,10 @@ def _stopped(case: Case, claim: Basis) -> bool:
         if signal is not None and signal.name in state.signals and signal.since <= at.date():
             binds = case.law.binds(pack, where, at.date(), case.facts)
             if binds and any(row in purpose.processing for row in signal.rows):
-                return True
+                # 11 CCR 7025(c)(3): who agrees later, to this one controller, is taken at their word.
+                later = said is not None and said.at > state.signals[signal.name] and _valid(case, said)
+                if not (later and signal.later_consent and Basis.CONSENT in purpose.all_bases):
+                    return True
     if any(word in purpose.processing and until > at for word, until in state.mutes.items()):
         return True
     # A stated preference for channels narrows: the others are not used.

@@ -59,7 +59,7 @@ def facts_of(policy: Policy, state: State, request: Request, at: datetime) -> Fa
     entry = 0 if consent is None else consent.index
     contract = state.contracts.get(purpose.name)
     restriction = state.restriction
-    signals = set(case.plan.signals) & set(state.signals)
+    signals = {each for each in set(case.plan.signals) & set(state.signals) if deciding._stands(case, each)}
     relation = _relation(case)
     if relation is None:
         return None
