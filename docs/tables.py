@@ -241,10 +241,23 @@ def catalogue() -> str:
 def floors() -> str:
     """List the nights that laws protect, whatever a policy says."""
     rows = (
-        (floor.territory, code(sorted(floor.rows)), _clock(floor.quiet.start, floor.quiet.end), floor.cite)
+        (
+            floor.territory,
+            code(sorted(floor.rows)),
+            _days(floor.days),
+            _clock(floor.quiet.start, floor.quiet.end),
+            floor.cite,
+        )
         for floor in QUIET_FLOORS
     )
-    return table(("where", "rows", "quiet, on the customer's clock", "cites"), rows)
+    return table(("where", "rows", "days", "quiet, on the customer's clock", "cites"), rows)
+
+
+def _days(days: tuple[int, ...]) -> str:
+    names = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    if len(days) == len(names):
+        return "all"
+    return names[days[0]] if len(days) == 1 else f"{names[days[0]]} to {names[days[-1]]}"
 
 
 def _clock(start: int, end: int) -> str:

@@ -63,10 +63,10 @@ us-ny-adjunct   US-NY       -       -       -       -       -       -       -   
 ca-casl         CA          -       OI      OI      OO      -       -       -       -       -
 ca-pipeda       CA          OO>OI   -       -       -       OO>OI   OI      EX      A       OI
 ca-qc-law25     CA-QC       OI      -       -       -       OI      OI      EX      A       OI
-br-lgpd         BR          OO>OI   OO>OI   OO>OI   OO>OI   OI      OI      EX      A       OI
-in-it-act       IN          OO>OI   OO>OI   OI      OI      OO>OI   OO>OI   OI>EX   OO      OI
+br-lgpd         BR          OO>OI   OO      OO>OI   OO>OI   OI      OI      EX      A       OI
+in-it-act       IN          OO>OI   OO      OI      OI      OO>OI   OO>OI   OI>EX   OO      OI
 in-dpdp         IN          OI      OI      OI      OI      OI      OI      OI      A>OO    OI
-jp-appi         JP          A>OO    OI      OI      OO>OI   OI      OI      EX      A       OI
+jp-appi         JP          A>OO    OI      OI      OO      OI      OI      EX      A       OI
 kr-pipa         KR          OI      OI      OI      OI      OI      OI      EX      OO      OI
 au-privacy-spam AU          A>OO    OI      OI      OO      OO>OI   OI      EX      A       OI
 za-popia        ZA          OO>OI   OI      OI      OO>OI   OI      OI      EX      X       OI
@@ -287,7 +287,7 @@ def test_messages_and_customers() -> None:
     admitted = {
         pack: {str(claim) for claim in Claim if ruling.admits(claim)}
         for pack, where, *_ in LINES
-        if (ruling := ask(pack, where, "email_marketing")) is not None
+        if (ruling := ask(pack, where, "email_marketing")) is not None and ruling.posture > Posture.OPT_OUT
     }
     consent = {"consent", "explicit_consent", "guardian_consent"}
     softly = {"jp-appi", "za-popia", "ca-casl", "kr-pipa", "au-privacy-spam"}
@@ -378,7 +378,7 @@ def test_a_policy_for_these_markets_has_no_gap() -> None:
 
 # Place, processing, channel, basis that its statute would accept, and the pack whose doubt refuses it
 DOUBTS = [
-    ("BR", "direct_marketing", "email", "opt_out", "br-lgpd"),
+    ("BR", "direct_marketing", "sms", "opt_out", "br-lgpd"),
     ("CA", "personalization", "", "opt_out", "ca-pipeda"),
     ("CA-QC", "targeted_ads", "", "opt_out", "ca-pipeda"),
     ("AU", "targeted_ads", "", "opt_out", "au-privacy-spam"),
