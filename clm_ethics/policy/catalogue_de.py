@@ -116,6 +116,7 @@ DUTIES: Mapping[str, str] = {
     "say who sends it": "sagen, wer sie sendet",
     "give a postal address in every message": "in jeder Nachricht eine Postanschrift nennen",
     "screen the number against the do-not-call lists": "die Nummer mit den Sperrlisten für Anrufe abgleichen",
+    "have a consent confirmed every two years": "eine Einwilligung alle zwei Jahre bestätigen lassen",
     "disclose that the price is personal": "offenlegen, dass der Preis personalisiert ist",
     "offer a human who looks at the decision again": "einen Menschen bieten, der die Entscheidung noch "
     "einmal ansieht",

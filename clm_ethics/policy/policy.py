@@ -532,6 +532,7 @@ _DUTIES = {
     Duty.HUMAN_REVIEW: "offer a human who looks at the decision again",
     Duty.PRE_USE_NOTICE: "tell the customer before the decision is made",
     Duty.OPT_OUT_LINK: "offer a link to opt out",
+    Duty.CONFIRM_CONSENT: "have a consent confirmed every two years",
     Duty.AD_TRANSPARENCY: "mark it as advertising, and say on whose behalf and why it is shown",
     Duty.RECOMMENDER_PARAMETERS: "say in the terms what decides on recommendations, and how to change it",
 }

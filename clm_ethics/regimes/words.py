@@ -104,6 +104,7 @@ class Duty(StrEnum):
     HUMAN_REVIEW = "human_review"
     PRE_USE_NOTICE = "pre_use_notice"
     OPT_OUT_LINK = "opt_out_link"
+    CONFIRM_CONSENT = "confirm_consent"
     AD_TRANSPARENCY = "ad_transparency"
     RECOMMENDER_PARAMETERS = "recommender_parameters"
 

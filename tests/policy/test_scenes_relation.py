@@ -158,3 +158,9 @@ def test_only_a_contract_lasts():
     assert not DOCUMENT["purposes"]["advice"].get("lasting")
     with pytest.raises(PolicyError, match="nothing lasts without a contract"):
         shop(purposes__advice__lasting=True)
+
+
+def test_korea_has_consents_confirmed():
+    """With each yes to advertising comes the duty to have it confirmed (Network Act Art. 50(8))."""
+    answer = asked("KR", put("order", "email", at=BOUGHT), opened("order"), at=BOUGHT + timedelta(days=1))
+    assert "have a consent confirmed every two years" in answer.obligations

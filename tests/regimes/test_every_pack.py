@@ -378,7 +378,7 @@ def test_a_policy_for_these_markets_has_no_gap() -> None:
 
 # Place, processing, channel, basis that its statute would accept, and the pack whose doubt refuses it
 DOUBTS = [
-    ("BR", "direct_marketing", "sms", "opt_out", "br-lgpd"),
+    ("BR", "direct_marketing", "phone", "opt_out", "br-lgpd"),
     ("CA", "personalization", "", "opt_out", "ca-pipeda"),
     ("CA-QC", "targeted_ads", "", "opt_out", "ca-pipeda"),
     ("AU", "targeted_ads", "", "opt_out", "au-privacy-spam"),
