@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import attrs
 from msgspec.structs import replace
 
-from ..errors import UnknownName, UsageError, shorten
 from ..model.times import aware
-from ..policy import words
-from ..policy.decide import decide
-from ..policy.decision import Decision, Reason, Request
 from ..policy.renaming import translate
-from ..policy.values import Basis
-from ..policy.vocabulary import special
 from . import timing
-from .defaults import LEAST_SEGMENT, SERVICE
-from .facts import Facts, is_minor
+from .defaults import SERVICE
+from .judging import CONSENT, Case
 from .offers import Level, Offer
 from .plain import explain, explain_html
-from .rule import apply_rules
-from .rules import AIM_RULES, RULES
-from .words import TIMED, reason
+from .prepared import prepare_all
+from .rules import RULES
+from .words import TIMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from ..model.state import State
+    from ..policy.decision import Decision, Reason
     from ..policy.policy import Policy
     from ..policy.values import Channel, Purpose
+    from .judging import Judged
     from .rule import Rule
 
 
@@ -101,48 +97,6 @@ class Pick:
         return explain_html(self) if html else explain(self)
 
 
-class _Case(NamedTuple):
-    policy: Policy
-    state: State
-    channel: Channel
-    at: datetime
-    stage: str | None
-    sources: frozenset[str]
-    actor: str | None
-    rules: tuple[Rule, ...]
-    decided: dict[tuple[str, tuple[str, ...]], Decision]
-    """Many offers ask for the same: each question is decided once."""
-    told: dict[tuple[str, str], Reason | None]
-    used: Mapping[str, tuple[str, ...]]
-    """Per purpose the address and every field that some offer wants: of a field no other decides."""
-
-    def permission(self, offer: Offer, fields: Iterable[str]) -> Decision:
-        """Decide whether the customer may be contacted for *offer*, with *fields* and the address."""
-        asked = tuple(sorted({*fields, self.channel.address} - {""}))
-        return self.decide(offer.purpose, asked)
-
-    def decide(self, purpose: str, asked: tuple[str, ...]) -> Decision:
-        """Decide about *purpose* with the fields *asked*, once."""
-        found = self.decided.get((purpose, asked))
-        if found is None:
-            request = Request(purpose, fields=asked, channel=self.channel.name, actor=self.actor)
-            found = decide(self.policy, self.state, request, self.at)
-            self.decided[purpose, asked] = found
-        return found
-
-
-class _Aim(NamedTuple):
-    level: Level
-    uses: tuple[str, ...]
-    why: tuple[Reason, ...]
-
-
-class _Judged(NamedTuple):
-    aim: _Aim
-    against: tuple[Reason, ...]
-    facts: Facts | None
-
-
 def pick(
     policy: Policy,
     state: State,
@@ -172,14 +126,20 @@ def pick(
         UnknownName: the policy declares no such channel, purpose, field or stage.
         UsageError: two offers of one name, something that is no offer, or a time without a zone.
     """
-    asked = policy.channel(channel)
     state = translate(policy, state)
-    ranked = sorted(_checked(policy, offers), key=_rank)
-    all_rules, used = (*RULES, *rules), _used(policy, asked, ranked)
-    case = _Case(
-        policy, state, asked, aware(at, "pick"), stage, frozenset(sources), actor, all_rules, {}, {}, used
+    asked, ready = policy.channel(channel), prepare_all(policy, offers)
+    case = Case(
+        policy=policy,
+        state=state,
+        channel=asked,
+        at=aware(at, "pick"),
+        stage=stage,
+        sources=frozenset(sources),
+        actor=actor,
+        rules=(*RULES, *rules),
+        wanted=ready.wanted,
     )
-    judged = [(offer, _judge(case, offer)) for offer in ranked]
+    judged = [(offer, case.judge(offer, read)) for offer, read in ready.ranked]
     withheld = MappingProxyType({offer.name: each.against for offer, each in judged if each.against})
     chosen, aim = next(((offer, each.aim) for offer, each in judged if not each.against), (None, None))
     now = case.at if state.at is None else max(case.at, state.at)
@@ -187,7 +147,7 @@ def pick(
     if chosen is None or aim is None:
         again = _try_again(judged)
         return Pick(channel=channel, withheld=withheld, since=since, try_again=again)
-    decision = case.permission(chosen, aim.uses)
+    decision = case.permission(chosen.purpose, aim.uses)
     if state.owed is not None:
         decision = replace(decision, obligations=(*decision.obligations, ORIGIN))
     return Pick(
@@ -209,11 +169,6 @@ def pick(
     )
 
 
-def _rank(offer: Offer) -> tuple[float, float, str]:
-    """The host's value first, then the customer's, then the name."""
-    return -offer.value, -(offer.customer_value or 0.0), offer.name
-
-
 def _counts(channel: Channel, offer: Offer, purpose: Purpose) -> bool:
     """Say whether it is a contact that some limit looks at: advertising that reaches out, or that presses."""
     service = SERVICE.issuperset(purpose.processing)
@@ -227,133 +182,14 @@ def _profiles(policy: Policy, uses: Iterable[str]) -> bool:
     return behaves or "stage" in uses
 
 
-def _checked(policy: Policy, offers: Iterable[Offer]) -> list[Offer]:
-    """Return the offers; a name that nobody declared is an error, not a no."""
-    names: set[str] = set()
-    found = []
-    for offer in offers:
-        if not isinstance(offer, Offer):
-            raise UsageError(f"a {type(offer).__name__} is no offer", place="pick", remedy="pass Offer(...)")
-        if offer.name in names:
-            raise UsageError(
-                f"two offers are called `{shorten(offer.name)}`", place="pick", remedy="name each once"
-            )
-        names.add(offer.name)
-        policy.purpose(offer.purpose)
-        policy.check_fields(sorted(offer.fields))
-        for stage in sorted(offer.stages - policy.lifecycle.stages):
-            raise UnknownName.among("stage", stage, policy.lifecycle.stages)
-        for channel in sorted(offer.channels):
-            policy.channel(channel)
-        found.append(offer)
-    return found
-
-
-def _judge(case: _Case, offer: Offer) -> _Judged:
-    nothing = _Aim(Level.NONE, (), ())
-    purpose = case.policy.purpose(offer.purpose)
-    decision = case.decide(offer.purpose, case.used[offer.purpose])
-    if not decision:
-        return _Judged(nothing, decision.reasons, None)
-    if too_much := sorted(offer.fields.difference(purpose.fields)):
-        return _Judged(nothing, (reason("offer.overreach", ", ".join(too_much)),), None)
-    if unreachable := _address_fault(case, decision):
-        return _Judged(nothing, (unreachable,), None)
-    stage = decision.stage if case.stage is None else case.stage
-    minor = is_minor(case.policy, case.state, decision.at)
-    facts = Facts(case.policy, case.state, purpose, case.channel, decision.at, stage, minor)
-    aim = _aim(case, offer, facts, decision)
-    against = aim.why if aim.level is Level.NONE else ()
-    against += tuple(
-        why
-        for why in apply_rules(case.rules, offer, facts._replace(level=aim.level), case.told)
-        if why not in against
-    )
-    return _Judged(aim, against, facts)
-
-
-def _address_fault(case: _Case, decision: Decision) -> Reason | None:
-    address = case.channel.address
-    if not address:
-        return None
-    return _named(address, _absent(case, address) or decision.withheld.get(address))
-
-
-def _aim(case: _Case, offer: Offer, facts: Facts, decision: Decision) -> _Aim:
-    """Find the highest level of the ladder whose data may be used, and what keeps it from the higher."""
-    barred = apply_rules(AIM_RULES, offer, facts)
-    failed = any(why.code == "rule.error" for why in barred)  # a broken rule denies, it does not lower
-    useless = sorted(offer.useless & (offer.uses | offer.segment))
-    why: dict[Reason, None] = dict.fromkeys(reason("offer.no_gain", name) for name in useless)
-    for level in (Level.INDIVIDUAL, Level.SEGMENT):
-        wanted = tuple(sorted(offer.wanted(level)))
-        if not wanted:
-            continue
-        faults = [_named(field, _fault(case, decision, field)) for field in wanted]
-        faults.append(_group_fault(offer) if level is Level.SEGMENT else None)
-        missing = [each for each in faults if each is not None]
-        if not barred and not missing:
-            return _Aim(level, wanted, tuple(why))
-        why |= dict.fromkeys((*barred, *missing))
-    lowest = Level.CONTEXTUAL if offer.contextual and not offer.stages and not failed else Level.NONE
-    if failed:
-        why |= dict.fromkeys(barred)
-    return _Aim(lowest, (), tuple(why))
-
-
-def _group_fault(offer: Offer) -> Reason | None:
-    """Return why the offer's group is none: made of people's data, it is of a known size, and not small.
-
-    A lifecycle stage alone is as large as the policy makes it, unless the host states that it is small.
-    """
-    size = offer.segment_size
-    if size is None:
-        return reason("segment.unsized") if offer.segment - offer.useless else None
-    return None if size >= LEAST_SEGMENT else reason("segment.small", f"fewer than {LEAST_SEGMENT}")
-
-
-def _fault(case: _Case, decision: Decision, field: str) -> Reason | None:
-    """Return why *field* may not be used for an offer, if it may not."""
-    if absent := _absent(case, field):
-        return absent
-    why = decision.withheld.get(field)
-    consented = decision.basis == Basis.CONSENT.value and (why is None or why.code != "field.special")
-    if case.policy.special(field) and not consented:
-        # Art. 9 GDPR: for an offer no basis stands in for an explicit yes, not even a law's.
-        declared = case.policy.fields.get(field)
-        inferred = declared is not None and not special(declared.category)
-        return reason("offer.inference") if inferred else words.reason("field.special")
-    return why
-
-
-def _absent(case: _Case, field: str) -> Reason | None:
-    declared = case.policy.fields.get(field)
-    missing = declared is not None and declared.source and declared.source not in case.sources
-    return words.reason("source.absent") if missing else None
-
-
-def _named(field: str, why: Reason | None) -> Reason | None:
-    return None if why is None else replace(why, text=f"{field}: {why.text}")
-
-
-def _used(policy: Policy, channel: Channel, offers: Iterable[Offer]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, set[str]] = {}
-    for offer in offers:
-        found.setdefault(offer.purpose, set()).update(offer.fields)
-    address = {channel.address} - {""}
-    return {
-        name: tuple(sorted(fields.intersection(policy.purpose(name).fields) | address))
-        for name, fields in found.items()
-    }
-
-
-def _try_again(judged: Iterable[tuple[Offer, _Judged]]) -> datetime | None:
-    ends: dict[tuple[str, bool], datetime | None] = {}  # limits of time know no more of an offer
+def _try_again(judged: Iterable[tuple[Offer, Judged]]) -> datetime | None:
+    ends: dict[tuple[bool, bool], datetime | None] = {}  # limits of time know no more of an offer
     for offer, each in judged:
-        asked = (offer.purpose, bool(offer.presses))
-        if each.facts is None or asked in ends or not all(why.code in TIMED for why in each.against):
+        if each.facts is None or not all(why.code in TIMED for why in each.against):
             continue
-        ends[asked] = timing.wait(each.facts, presses=asked[1])
+        asked = (each.facts.service, bool(offer.presses))
+        if asked not in ends:
+            ends[asked] = timing.wait(each.facts, presses=asked[1])
     return min((end for end in ends.values() if end is not None), default=None)
 
 
@@ -364,6 +200,6 @@ def _title(policy: Policy, offer: Offer) -> str:
 
 def _agreed(state: State, decision: Decision) -> datetime | None:
     consent = state.consents.get(decision.purpose)
-    if consent is None or decision.basis != Basis.CONSENT.value:
+    if consent is None or decision.basis != CONSENT:
         return None
     return consent.happened or consent.at

@@ -64,7 +64,7 @@ def _statement(value: Statement) -> Statement:
     return _one_of(Statement, value)
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Offer:
     """Something to show or send. What a host does not state about it counts as "none", as its statement.
 
@@ -138,6 +138,18 @@ class Offer:
             Pressure.SCARCITY.value if self.scarcity else "",
         }
         return frozenset(said - {""})
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The names of what is stated of it: a rule that looks at something else has nothing to say.
+
+        ``pressure`` stands for everything that makes people hurry.
+        """
+        stated = ("channels", "stages", "personal_price", "price", "urgent")
+        found = {name for name in stated if getattr(self, name)}
+        if self.presses or self.pressure_true is not None:
+            found.add("pressure")
+        return frozenset(found.union(self.states.said))
 
     @property
     def useless(self) -> frozenset[str]:

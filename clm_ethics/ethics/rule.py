@@ -36,6 +36,19 @@ class Kind(StrEnum):
     """On campaigns and distributions; it only reports."""
 
 
+class Once(StrEnum):
+    """What a rule looks at beside the customer and the channel, if it is less than the whole offer."""
+
+    OFFER = "offer"
+    """The whole offer and its purpose, but no customer and no channel."""
+    PURPOSE = "purpose"
+    """The purpose."""
+    TIME = "time"
+    """Whether the purpose is a service, and whether the offer is urgent."""
+    TOPICS = "topics"
+    """Whether the purpose is a service, and the offer's topics."""
+
+
 class Rule(NamedTuple):
     """A rule and its name.
 
@@ -46,7 +59,9 @@ class Rule(NamedTuple):
         says: what it asks for, in plain words.
         source: where it comes from.
         own: it is the host's.
-        once: it looks at the customer, the purpose and the channel alone: of many offers it is asked once.
+        about: the parts of an offer, one of which it looks at (see ``Offer.parts``): an offer without them
+            cannot break it. Empty: any offer may.
+        once: it looks at no more than that, so it is asked once for all cases that are alike in it.
     """
 
     name: str
@@ -55,7 +70,8 @@ class Rule(NamedTuple):
     says: str = ""
     source: str = ""
     own: bool = False
-    once: bool = False
+    about: frozenset[str] = frozenset()
+    once: Once | None = None
 
     def __call__(self, offer: Offer, facts: Facts) -> Reason | None:
         """Return why *offer* may not be made, if it may not; whatever the rule raises denies."""
@@ -132,25 +148,7 @@ def check_rules(rules: Iterable[Rule], known: Iterable[Rule]) -> tuple[Rule, ...
     return found
 
 
-def apply_rules(
-    rules: Iterable[Rule],
-    offer: Offer,
-    facts: Facts,
-    told: dict[tuple[str, str], Reason | None] | None = None,
-) -> tuple[Reason, ...]:
-    """Return what *rules* say against *offer*, each once, in their order.
-
-    *told* remembers, for other offers of the same case, what does not depend on the offer.
-    """
-    found: dict[Reason, None] = {}
-    for each in rules:
-        key = (each.name, facts.purpose.name)
-        if told is None or not each.once:
-            why = each(offer, facts)
-        elif key in told:
-            why = told[key]
-        else:
-            why = told[key] = each(offer, facts)
-        if why is not None:
-            found[why] = None
-    return tuple(found)
+def apply_rules(rules: Iterable[Rule], offer: Offer, facts: Facts) -> tuple[Reason, ...]:
+    """Return what *rules* say against *offer*, each once, in their order."""
+    found = (each(offer, facts) for each in rules)
+    return tuple(dict.fromkeys(why for why in found if why is not None))

@@ -171,11 +171,15 @@ def _reached(facts: Facts) -> list[Contact]:
 def _full(caps: Iterable[Cap], contacts: list[Contact], at: datetime, code: str) -> Wait | None:
     """Return the longest wait of the *caps* that are reached."""
     waits = []
+    held = sorted(each.at for each in contacts if not each.cancelled)
     for cap in caps:
-        held = (each for each in contacts if not each.cancelled)
-        running = sorted(end for end in (cap.per.after(each.at) for each in held) if end > at)
-        if len(running) >= cap.max:
-            waits.append((running[len(running) - cap.max], cap))
+        if len(held) < cap.max:
+            continue
+        # The latest contact so many back frees a place first; but months do not keep the order of times.
+        recent = held[-cap.max :] if not cap.per.months else held
+        ends = sorted(map(cap.per.after, recent))
+        if ends[-cap.max] > at:
+            waits.append((ends[-cap.max], cap))
     if not waits:
         return None
     until, cap = max(waits, key=lambda each: each[0])

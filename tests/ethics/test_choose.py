@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clm_ethics.errors import UnknownName, UsageError
-from clm_ethics.ethics import AIM_RULES, RULES, Deadline, Level, Offer, Rule, Scarcity, choose, pick
+from clm_ethics.ethics import AIM_RULES, RULES, Deadline, Level, Offer, Rule, Scarcity, choose, judging, pick
 from clm_ethics.model import (
     Enrolled,
     Granted,
@@ -442,10 +442,12 @@ def _broken(offer, facts):
     raise ValueError(f"secret of {facts.state.about['zone']}")
 
 
-@pytest.mark.parametrize(("place", "rules"), [("RULES", RULES), ("AIM_RULES", AIM_RULES)])
-def test_a_rule_that_raises_denies(monkeypatch, place, rules):
+@pytest.mark.parametrize(
+    ("module", "place", "rules"), [(choose, "RULES", RULES), (judging, "AIM_RULES", AIM_RULES)]
+)
+def test_a_rule_that_raises_denies(monkeypatch, module, place, rules):
     """What cannot be judged is not made, and what the rule stumbled over is not told."""
-    monkeypatch.setattr(choose, place, (*rules, Rule("mine", _broken)))
+    monkeypatch.setattr(module, place, (*rules, Rule("mine", _broken)))
     answer = try_one(someone(), offer=Offer("x", purpose="news", uses={"tastes"}))
 
     assert not answer
@@ -458,7 +460,7 @@ def test_a_broken_rule_of_the_ladder_denies_what_uses_no_data():
     """A broken rule never merely lowers the level."""
     broken = (Rule("mine", _broken),)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choose, "AIM_RULES", broken)
+        patch.setattr(judging, "AIM_RULES", broken)
         assert ["rule.error"] == codes(try_one(someone()))
 
 

@@ -530,6 +530,8 @@ def test_every_reason_can_be_given():
         inspect.getsource(module)
         for name in (
             "choose",
+            "judging",
+            "prepared",
             "release",
             "state_rules",
             "declared_rules",
