@@ -29,7 +29,7 @@ from clm_ethics.policy.vocabulary import (
     TYPES,
     special,
 )
-from clm_ethics.regimes import Posture, Row, compact, load_packs, loader
+from clm_ethics.regimes import BY_SALE, Posture, Row, compact, load_packs, loader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from clm_ethics.model.times import Duration
     from clm_ethics.policy import Reason
-    from clm_ethics.regimes import Cell, ConsentAge, Pack, Right, Rule, Scope, Watch
+    from clm_ethics.regimes import Cell, ConsentAge, Ground, Pack, Right, Rule, Scope, Watch
 
 DOCS = Path(__file__).parent
 START = "<!-- made by docs/tables.py: {name} -->"
@@ -67,8 +67,8 @@ _BASES = {
     "legal_obligation": ("the law that the purpose names", "GDPR Art. 6(1)(c)"),
     "legitimate_interest": ("a recorded balancing test, and no objection", "GDPR Art. 6(1)(f)"),
     "soft_opt_in": (
-        "the address came from a sale, with a notice of this purpose and of how to stop it",
-        "ePrivacy Directive Art. 13(2)",
+        "an address from a sale, with a notice of this purpose and how to stop it; or what its law counts",
+        "ePrivacy Directive Art. 13(2); S.C. 2010 c. 23 s. 10(10)",
     ),
     "opt_out": ("nobody has said no, where the law is content with that", "such as CCPA, CAN-SPAM"),
     "public_task": ("the policy claims it, and nobody objected", "GDPR Art. 6(1)(e)"),
@@ -241,10 +241,23 @@ def catalogue() -> str:
 def floors() -> str:
     """List the nights that laws protect, whatever a policy says."""
     rows = (
-        (floor.territory, code(sorted(floor.rows)), _clock(floor.quiet.start, floor.quiet.end), floor.cite)
+        (
+            floor.territory,
+            code(sorted(floor.rows)),
+            _days(floor.days),
+            _clock(floor.quiet.start, floor.quiet.end),
+            floor.cite,
+        )
         for floor in QUIET_FLOORS
     )
-    return table(("where", "rows", "quiet, on the customer's clock", "cites"), rows)
+    return table(("where", "rows", "days", "quiet, on the customer's clock", "cites"), rows)
+
+
+def _days(days: tuple[int, ...]) -> str:
+    names = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    if len(days) == len(names):
+        return "all"
+    return names[days[0]] if len(days) == 1 else f"{names[days[0]]} to {names[days[-1]]}"
 
 
 def _clock(start: int, end: int) -> str:
@@ -339,6 +352,9 @@ def _pack(pack: Pack) -> str:
         soft = pack.soft_opt_in
         parts.append(f"Soft opt-in ({soft.cite}; {_prov(soft.prov)}), all of it together:")
         parts.append(_list(soft.conditions))
+        if soft.grounds != BY_SALE:
+            parts.append("It rests on any of these:")
+            parts.append(_list(map(_ground, soft.grounds)))
     if pack.rights:
         parts.append("Rights, and the time to answer:")
         parts.append(table(("right", "within", "cites", "known from", "note"), map(_right, pack.rights)))
@@ -348,6 +364,15 @@ def _pack(pack: Pack) -> str:
     if pack.sources:
         parts += ["Sources:", _list(f"{key}: {text}" for key, text in pack.sources)]
     return "\n\n".join(parts)
+
+
+def _ground(ground: Ground) -> str:
+    what = {"sale": "a sale", "lasting": "a contract that lasts", "inquiry": "an inquiry"}[ground.relation]
+    address = "with notice to an address from it" if ground.told else "to an address from it"
+    time = f", for {ground.within}" if ground.within else ""
+    note = f"; {ground.note}" if ground.note else ""
+    way = f", {address}" if ground.address else ""
+    return f"{what}{way}{time} ({ground.cite}; {_prov(ground.prov)}){note}"
 
 
 def _facts(pack: Pack) -> str:
@@ -362,7 +387,9 @@ def _facts(pack: Pack) -> str:
         signal = pack.signal
         lines.append(
             f"Opt-out signal: `{signal.name}` ends {code(signal.rows)}, from {signal.since} "
-            f"({signal.cite}; {_prov(signal.prov)}); {signal.note}"
+            f"({signal.cite}; {_prov(signal.prov)})"
+            + (f", until a later consent ({signal.later_consent})" if signal.later_consent else "")
+            + f"; {signal.note}"
         )
     if pack.consent:
         said = pack.consent

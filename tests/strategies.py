@@ -63,8 +63,9 @@ STAGES = ("fresh", "active", "quiet", "gone")
 REGIONS = (
     *("DE", "AT", "FR", "DK", "GB", "US-CA", "DE-BY", "US-NY", "CH", "US-MD", "US-CT", "US-OR", "ZA", "IN"),
     *("JP", "CN", "BR", "AR"),  # AR has no pack
+    *("CA-ON", "CA-ON", "KR", "AU"),
 )
-ESTABLISHED = (["DE"], ["GB"], ["US-CA"], ["DE", "GB"], ["AT", "US-CA"], ["US-OH"], ["AR"])
+ESTABLISHED = (["DE"], ["GB"], ["US-CA"], ["DE", "GB"], ["AT", "US-CA"], ["US-OH"], ["AR"], ["CA-ON"])
 STATED: tuple[dict[str, Any], ...] = (
     {},
     {"nonprofit": True, "platform": False, "charity": True},
@@ -99,6 +100,7 @@ PROCESSING = (
     ("analytics",),
     ("direct_marketing",),
     ("direct_marketing",),
+    ("direct_marketing",),
     ("targeted_ads",),
     ("sale_sharing",),
     ("automated_decision",),
@@ -112,7 +114,7 @@ BASES = ("consent", "consent", *(basis.value for basis in Basis))
 
 def _bases(pick: Pick, processing: Sequence[str]) -> list[str]:
     drawn = pick.some(BASES, most=3, least=1)
-    if "direct_marketing" in processing and pick.rarely():
+    if "direct_marketing" in processing and pick.flag():
         drawn = ["soft_opt_in", *(basis for basis in drawn if basis != "soft_opt_in")]
     banned = set()
     if {"direct_marketing", "targeted_ads"} & set(processing):
@@ -134,7 +136,7 @@ def _purpose(pick: Pick, name: str) -> dict[str, Any]:
         "fields": listed,
     }
     if "direct_marketing" in processing:
-        found["channels"] = pick.some(list(CHANNELS), most=2)
+        found["channels"] = pick.some(list(CHANNELS), most=3)
         needed = {CHANNELS[each].get("address", "email") for each in found["channels"]}
         found["fields"] = listed = [*listed, *sorted(needed - set(listed))]
     if pick.rarely():
@@ -157,6 +159,8 @@ def _purpose(pick: Pick, name: str) -> dict[str, Any]:
         found["actors"] = ["web"]
     found["sale"] = pick.flag()
     found["support"] = pick.rarely()
+    found["inquiry"] = pick.rarely()
+    found["lasting"] = "contract" in _all_bases(found) and pick.flag()
     found["device"] = pick.rarely()
     return found
 
@@ -318,7 +322,7 @@ class _Teller:
             proven=not self.pick.rarely(8),
             until=expires.after(self.at) if self.pick.flag() else None,
             explicit=tuple(self.pick.one([(), (), named, named[:1]])),
-            channels=tuple(self.pick.some(purpose.channels, most=1)) if self.pick.rarely(2) else (),
+            channels=purpose.channels[-1:] if self.pick.rarely(2) else (),
             given_by="guardian" if self.pick.rarely() else "subject",
             shown="n",
         )

@@ -122,6 +122,8 @@ WRONG = (
     Wrong(PURPOSE, "consent_expires", "purposes.recommendations.consent_expires", "P0D"),
     Wrong(PURPOSE, "sale", "purposes.order.sale", "yes"),
     Wrong(PURPOSE, "support", "purposes.order.support", "yes"),
+    Wrong(PURPOSE, "inquiry", "purposes.order.inquiry", "yes"),
+    Wrong(PURPOSE, "lasting", "purposes.recommendations.lasting", True),
     Wrong(PURPOSE, "device", "purposes.recommendations.device", 1),
     Wrong(PURPOSE, "confidential", "purposes.invoicing.confidential", {"law": "GwG s. 47"}),
     Wrong(PURPOSE, "actors", "purposes.account.actors", ["web", "web"]),

@@ -93,16 +93,39 @@ SERVICE = frozenset({"essential", "storage"})
 """A purpose that does nothing else is a service, and no advertising."""
 
 
+EVERY_DAY = tuple(range(7))
+"""From Monday (0) to Sunday (6)."""
+
+
 class Floor(NamedTuple):
-    """Quiet hours that count in a territory, whatever the policy declares."""
+    """Quiet hours that count in a territory, whatever the policy declares, on these *days* of the week there.
+
+    Hours that span midnight are, on each of the days, those after they begin and those before they end.
+    """
 
     territory: str
     rows: frozenset[str]
     quiet: Quiet
     cite: str
+    days: tuple[int, ...] = EVERY_DAY
 
 
 _NIGHT = Quiet(start=21 * 60, end=8 * 60)
+_EVENING = Quiet(start=20 * 60, end=8 * 60)
+_ALL_DAY = Quiet(start=0, end=24 * 60)
+_WEEKDAYS, _TO_SATURDAY, _SATURDAY, _SUNDAY, _WEEKEND = (
+    (0, 1, 2, 3, 4),
+    (0, 1, 2, 3, 4, 5),
+    (5,),
+    (6,),
+    (5, 6),
+)
+_CALLS = frozenset({Row.PHONE_MARKETING.value})
+_TEXTS_TOO = frozenset({Row.SMS_MARKETING.value, Row.PHONE_MARKETING.value})
+_CRTC = "CRTC Unsolicited Telecommunications Rules (CA)"
+_TEXAS = "Tex. Bus. & Com. Code 301.051"
+_AU = "Telemarketing and Research Calls Industry Standard 2017 (AU)"
+_ZA = "Consumer Protection Act 2008 (ZA) s. 12"
 
 QUIET_FLOORS = (
     # Whether it covers texts with consent is unsettled, so it is applied to all as a house rule.
@@ -112,9 +135,23 @@ QUIET_FLOORS = (
         _NIGHT,
         "47 CFR 64.1200(c)(1); 16 CFR 310.4(c)",
     ),
+    Floor("US-FL", _TEXTS_TOO, _EVENING, "Fla. Stat. 501.059"),
+    Floor("US-OK", _TEXTS_TOO, _EVENING, "15 Okla. Stat. 775C.4"),
+    Floor("US-WA", _TEXTS_TOO, _EVENING, "RCW 80.36.390"),
+    Floor("US-TX", _TEXTS_TOO, Quiet(start=21 * 60, end=9 * 60), _TEXAS, _TO_SATURDAY),
+    Floor("US-TX", _TEXTS_TOO, Quiet(start=21 * 60, end=12 * 60), _TEXAS, _SUNDAY),
     Floor("KR", DISTURBING, _NIGHT, "Network Act (KR) Art. 50(3)"),
+    Floor("IN", _TEXTS_TOO, Quiet(start=21 * 60, end=10 * 60), "TRAI TCCCPR 2018 (IN)"),
+    Floor("CA", _CALLS, Quiet(start=21 * 60 + 30, end=9 * 60), _CRTC, _WEEKDAYS),
+    Floor("CA", _CALLS, Quiet(start=18 * 60, end=10 * 60), _CRTC, _WEEKEND),
+    Floor("AU", _CALLS, Quiet(start=20 * 60, end=9 * 60), _AU, _WEEKDAYS),
+    Floor("AU", _CALLS, Quiet(start=17 * 60, end=9 * 60), _AU, _SATURDAY),
+    Floor("AU", _CALLS, _ALL_DAY, _AU, _SUNDAY),
+    Floor("ZA", _CALLS, _EVENING, _ZA, _WEEKDAYS),
+    Floor("ZA", _CALLS, Quiet(start=13 * 60, end=9 * 60), _ZA, _SATURDAY),
+    Floor("ZA", _CALLS, _ALL_DAY, _ZA, _SUNDAY),
 )
-"""Nights that laws protect; a policy may be stricter, never laxer."""
+"""Nights and days that laws protect; a policy may be stricter, never laxer. Holidays are not known."""
 
 
 class Default(NamedTuple):

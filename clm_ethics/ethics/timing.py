@@ -20,6 +20,7 @@ from ..regimes import COUNTRIES, covers, plausible_zones
 from .defaults import (
     CONTACT_BUDGET,
     DISTURBING,
+    EVERY_DAY,
     FATIGUE_HALF,
     FATIGUE_SPAN,
     FATIGUE_STOP,
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 
 _MINUTE = timedelta(minutes=1)
 _DAY = 24 * 60
-_FAR = timedelta(days=2)
-"""Who has no allowed minute within two days (somewhere it is always night) never has one."""
+_FAR = timedelta(days=3)
+"""Who has no allowed minute within three days (somewhere it is always night) never has one."""
 _MOST_WAITS = 64
 
 
@@ -205,24 +206,40 @@ def quiet(facts: Facts) -> Wait | None:
     first = _quiet_in(windows, zones, facts.at)
     if first is None:
         return None
-    why = next(said for window, said in hours if within(window, _minute(first, facts.at)))
+    why = next(said for window, said in hours if window.holds(facts.at.astimezone(first)))
     return Wait(why, _loud_again(windows, zones, facts.at))
 
 
-def _hours(policy: Policy, channel: Channel, region: str) -> Iterator[tuple[Quiet, Reason]]:
+class _Window(NamedTuple):
+    """Quiet hours on some days of the week."""
+
+    quiet: Quiet
+    days: tuple[int, ...] = EVERY_DAY
+
+    def holds(self, clock: datetime) -> bool:
+        """Say whether it is quiet at this time of the customer's clock."""
+        return clock.weekday() in self.days and within(self.quiet, clock.hour * 60 + clock.minute)
+
+    def left(self, minute: int) -> int:
+        """Return for how many minutes it surely goes on; on some days only, until midnight at most."""
+        left = (self.quiet.end - minute) % _DAY
+        return left if len(self.days) == len(EVERY_DAY) else min(left or _DAY, _DAY - minute)
+
+
+def _hours(policy: Policy, channel: Channel, region: str) -> Iterator[tuple[_Window, Reason]]:
     own = channel.quiet
     if own is not None:
-        yield own, reason("contact.quiet", _clock(own))
+        yield _Window(own), reason("contact.quiet", _clock(own))
     elif channel.row in DISTURBING:
         yield (
-            HOUSE_QUIET,
+            _Window(HOUSE_QUIET),
             reason("contact.quiet", _clock(HOUSE_QUIET), cite="DMA Code rule 1.4", kind=Kind.HOUSE),
         )
     for floor in QUIET_FLOORS:
         places = (region,) if region else policy.controller.markets
         if channel.row in floor.rows and any(covers(floor.territory, place) for place in places):
             why = reason("contact.quiet", _clock(floor.quiet), cite=floor.cite, kind=Kind.HOUSE)
-            yield floor.quiet, why
+            yield _Window(floor.quiet, floor.days), why
 
 
 def _clock(window: Quiet) -> str:
@@ -255,11 +272,6 @@ def _zones(names: tuple[str, ...]) -> tuple[ZoneInfo, ...]:
     return tuple(ZoneInfo(name) for name in names)
 
 
-def _minute(zone: ZoneInfo, at: datetime) -> int:
-    clock = at.astimezone(zone)
-    return clock.hour * 60 + clock.minute
-
-
 def within(window: Quiet, minute: int) -> bool:
     """Say whether *minute* of the day lies in the window; its end does not, and it may span midnight."""
     if window.start < window.end:
@@ -267,16 +279,16 @@ def within(window: Quiet, minute: int) -> bool:
     return minute >= window.start or minute < window.end
 
 
-def _quiet_in(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime) -> ZoneInfo | None:
+def _quiet_in(windows: list[_Window], zones: tuple[ZoneInfo, ...], at: datetime) -> ZoneInfo | None:
     """Return the first zone in which it is quiet at *at*."""
     for zone in zones:
-        minute = _minute(zone, at)
-        if any(within(window, minute) for window in windows):
+        clock = at.astimezone(zone)
+        if any(window.holds(clock) for window in windows):
             return zone
     return None
 
 
-def _loud_again(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime) -> datetime | None:
+def _loud_again(windows: list[_Window], zones: tuple[ZoneInfo, ...], at: datetime) -> datetime | None:
     """Return the first minute (UTC) after *at* that is quiet nowhere; ``None``: there is none."""
     if zones == _zones(_earth()):
         return None
@@ -286,8 +298,9 @@ def _loud_again(windows: list[Quiet], zones: tuple[ZoneInfo, ...], at: datetime)
         zone = _quiet_in(windows, zones, when)
         if zone is None:
             return when
-        minute = _minute(zone, when)
-        left = min((each.end - minute) % _DAY for each in windows if within(each, minute))
+        clock = when.astimezone(zone)
+        minute = clock.hour * 60 + clock.minute
+        left = min(each.left(minute) for each in windows if each.holds(clock))
         end = when + max(left, 1) * _MINUTE
         # Where clocks change in between, the end comes earlier or later: then each minute is looked at.
         steady = end.astimezone(zone).utcoffset() == when.astimezone(zone).utcoffset()

@@ -515,12 +515,13 @@ def of_age(born: str) -> datetime:
 
 def _contracts(state: State, event: e.Telling) -> dict[str, Contract]:
     contracts = dict(state.contracts)
+    when = event.happened or event.at
     for purpose, key in event.opened.items():
         old = contracts.get(purpose, Contract())
-        contracts[purpose] = replace(old, open=tuple(dict.fromkeys((*old.open, key))))
-    when = event.happened or event.at
+        began = when if old.began is None else max(when, old.began)
+        contracts[purpose] = replace(old, open=tuple(dict.fromkeys((*old.open, key))), began=began)
     for purpose, keys in event.closed.items():
         old = contracts.get(purpose, Contract())
         ended = when if old.ended is None else max(when, old.ended)
-        contracts[purpose] = Contract(open=tuple(key for key in old.open if key not in keys), ended=ended)
+        contracts[purpose] = replace(old, open=tuple(key for key in old.open if key not in keys), ended=ended)
     return contracts

@@ -142,10 +142,12 @@ class Contract(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         open: digests of the keys of the opening events.
         ended: when the last closing happened (UTC); the retention runs from it.
+        began: when the last opening happened (UTC).
     """
 
     open: tuple[bytes, ...] = ()
     ended: datetime | None = None
+    began: datetime | None = None
 
 
 class Contact(msgspec.Struct, frozen=True, array_like=True):

@@ -44,6 +44,9 @@ REASONS: Mapping[str, str] = {
     "man ihn beendet",
     "soft_opt_in.unmet": "die Adresse stammt nicht aus einem Kauf mit einem Hinweis auf diesen Zweck und "
     "darauf, wie man ihn beendet",
+    "soft_opt_in.related": "das Recht lässt die Beziehung zur Person anstelle einer Einwilligung gelten",
+    "soft_opt_in.unrelated": "es besteht keine Beziehung zur Person, oder keine mehr, die das Recht anstelle "
+    "einer Einwilligung gelten lässt",
     "opt_out.open": "die Person hat nicht widersprochen",
     "vital_interest": "es schützt das Leben eines Menschen",
     "public_task": "es ist eine Aufgabe im öffentlichen Interesse, und die Person hat nicht widersprochen",
@@ -113,6 +116,7 @@ DUTIES: Mapping[str, str] = {
     "say who sends it": "sagen, wer sie sendet",
     "give a postal address in every message": "in jeder Nachricht eine Postanschrift nennen",
     "screen the number against the do-not-call lists": "die Nummer mit den Sperrlisten für Anrufe abgleichen",
+    "have a consent confirmed every two years": "eine Einwilligung alle zwei Jahre bestätigen lassen",
     "disclose that the price is personal": "offenlegen, dass der Preis personalisiert ist",
     "offer a human who looks at the decision again": "einen Menschen bieten, der die Entscheidung noch "
     "einmal ansieht",

@@ -165,6 +165,8 @@ def _check_bases(purpose: Purpose, declared: Declared, source: Source) -> None:
     if purpose.compatible_with and not purpose.assessment:
         what = "a compatible purpose needs a recorded assessment"
         source.note((*path, "assessment"), what, "write assessment = (Art. 6(4) GDPR)")
+    if purpose.lasting and Basis.CONTRACT not in bases:
+        source.note((*path, "lasting"), "nothing lasts without a contract", "claim contract, or take it out")
     if Basis.SOFT_OPT_IN in bases and not purpose.marketing:
         remedy = "it covers direct marketing only (Art. 13(2) ePrivacy Directive)"
         source.note((*path, "basis"), "soft opt-in without direct marketing", remedy)

@@ -21,6 +21,7 @@ from ..model.times import NEVER, age_on, birthday, parse_born
 from .decision import Decision, Reason, Request, Verdict
 from .facts import facts
 from .policy import ASSUMED_AGE, FIRM, Plan, Policy
+from .relation import soft_opt_in, soft_until
 from .remedies import remedies
 from .renaming import translate
 from .values import Basis, Purpose
@@ -91,6 +92,7 @@ class Rest(msgspec.Struct, frozen=True):
         coming = [case.plan.change, self.fields, self.stage, state.minor_until, *state.mutes.values()]
         if case.consent is not None:
             coming.append(case.consent.until)
+        coming += [soft_until(case, group) for group in case.plan.groups if SOFT_OPT_IN in group.bases]
         born = state.about.get("born")
         if born is not None:
             coming.append(_ageing(born, at.date())[1])
@@ -268,7 +270,7 @@ def _claim(case: Case, group: Group) -> Claim:
     """Return the first claim that holds; if none does, the first whose own facts exist."""
     if len(group.bases) == 1:
         return _claimed(case, group, group.bases[0])
-    claims = [_claimed(case, group, basis) for basis in _open(case, group.bases)]
+    claims = [_claimed(case, group, basis) for basis in _open(case, group)]
     holding = [claim for claim in claims if not claim.against]
     if len(holding) < 2:  # noqa: PLR2004  (one or none)
         return holding[0] if holding else claims[0]
@@ -276,8 +278,9 @@ def _claim(case: Case, group: Group) -> Claim:
     return Claim(first.basis, (), first.holds, tuple(claim.basis for claim in holding[1:]))
 
 
-def _open(case: Case, bases: tuple[Basis, ...]) -> tuple[Basis, ...]:
+def _open(case: Case, group: Group) -> tuple[Basis, ...]:
     """Return the bases that may be claimed: those whose facts exist, and nothing in place of a no."""
+    bases = group.bases
     if case.consent is not None and case.consent.status is not GRANTED:
         # A no ends the purpose through every alternative; what stands before them all goes on.
         firm = next((place for place, basis in enumerate(bases) if basis not in FIRM), len(bases))
@@ -285,11 +288,11 @@ def _open(case: Case, bases: tuple[Basis, ...]) -> tuple[Basis, ...]:
     elif case.state.objections and CONSENT in bases and _objection(case):
         # An objection ends only by a later consent, never by another basis.
         bases = tuple(basis for basis in bases if basis in FIRM or basis is CONSENT)
-    return tuple(basis for basis in bases if _exists(case, basis)) or bases[:1]
+    return tuple(basis for basis in bases if _exists(case, group, basis)) or bases[:1]
 
 
 def _claimed(case: Case, group: Group, basis: Basis) -> Claim:
-    refused = group.verdicts[_said(case, basis)]
+    refused = group.verdicts[_said(case, group, basis)]
     against = [] if refused is None else [refused]
     if case.state.erased is not None:
         if basis is not LEGAL_OBLIGATION:
@@ -307,16 +310,16 @@ def _claimed(case: Case, group: Group, basis: Basis) -> Claim:
     return Claim(basis, (), found) if holds else Claim(basis, (found,), None)
 
 
-def _said(case: Case, basis: Basis) -> str:
+def _said(case: Case, group: Group, basis: Basis) -> str:
     """Return the claim that regimes judge: a guardian's consent, or a supporter's address, is its own."""
-    if basis is SOFT_OPT_IN and not _soft(case, support=False) and _soft(case):
+    if basis is SOFT_OPT_IN and not soft_opt_in(case, group, support=False) and soft_opt_in(case, group):
         return "charity_soft_opt_in"
     if basis is not CONSENT or case.consent is None or case.consent.given_by != "guardian":
         return basis
     return "guardian_consent"
 
 
-def _exists(case: Case, basis: Basis) -> bool:
+def _exists(case: Case, group: Group, basis: Basis) -> bool:
     """Say whether the claim's own facts exist, whatever they say."""
     state, purpose = case.state, case.purpose
     if basis is CONSENT:
@@ -325,7 +328,7 @@ def _exists(case: Case, basis: Basis) -> bool:
         contract = state.contracts.get(purpose.name)
         return case.request.collect or (contract is not None and bool(contract.open))
     if basis is SOFT_OPT_IN:
-        return _soft(case)
+        return soft_opt_in(case, group)
     return True
 
 
@@ -339,7 +342,9 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
     if state.objections:
         stops += _objections(case, basis)
     if state.signals:
-        stops += [why for name, why in case.plan.signals.items() if name in state.signals]
+        stops += [
+            why for name, why in case.plan.signals.items() if name in state.signals and _stands(case, name)
+        ]
     if state.mutes and any(state.mutes.get(word, case.at) > case.at for word in purpose.processing):
         stops.append(reason("muted"))
     # What the customer does themselves is their return, so it may be collected.
@@ -354,6 +359,15 @@ def _stops(case: Case, basis: Basis) -> list[Reason]:
             reason("stage.not_listed", f"{case.stage or 'none'}, and it is for {', '.join(purpose.stages)}")
         )
     return stops
+
+
+def _stands(case: Case, signal: str) -> bool:
+    """Say whether a *signal* that was received is not outdone by a valid yes after it (11 CCR 7025(c)(3))."""
+    consent = case.consent
+    if signal not in case.plan.yielding or consent is None or CONSENT not in case.purpose.all_bases:
+        return True
+    later = consent.status is GRANTED and consent.at > case.state.signals[signal]
+    return not later or bool(_consent_fault(case, consent, ()))
 
 
 def _objections(case: Case, basis: Basis) -> list[Reason]:
@@ -457,30 +471,12 @@ def _ask_legitimate(case: Case, group: Group) -> tuple[bool, Reason]:
 
 
 def _ask_soft(case: Case, group: Group) -> tuple[bool, Reason]:
-    return (True, reason("soft_opt_in.met")) if _soft(case) else (False, reason("soft_opt_in.unmet"))
-
-
-def _soft(case: Case, *, support: bool = True) -> bool:
-    """Say whether each channel's address comes from a sale, with notice (ePrivacy Directive Art. 13(2)).
-
-    *support* of a charity stands for a sale in the claim that regimes judge then (PECR reg. 22(3A)).
-    """
-    channels = (case.request.channel,) if case.request.channel else case.purpose.channels
-    addresses = {case.policy.channels[name].address for name in channels} - {""}
-    return bool(addresses) and all(_sold(case, address, support=support) for address in addresses)
-
-
-def _sold(case: Case, address: str, *, support: bool) -> bool:
-    since = case.plan.support_since
-    runs = case.state.fields.get(address, ())
-    purposes, name = case.policy.purposes, case.purpose.name
-    return bool(runs) and all(
-        name in run.announced
-        and case.state.informed.get(name, run.index + 1) <= run.index  # by a notice, then or before
-        and (seller := purposes.get(run.purpose)) is not None
-        and (seller.sale or (support and seller.support and (since is None or run.first.date() >= since)))
-        for run in runs
-    )
+    holds = soft_opt_in(case, group)
+    terms = next((each for each in group.soft if each.pack), None)
+    if terms is None:
+        return holds, reason("soft_opt_in.met" if holds else "soft_opt_in.unmet")
+    said = reason("soft_opt_in.related" if holds else "soft_opt_in.unrelated")
+    return holds, msgspec.structs.replace(said, cite=terms.cite, pack=terms.pack)
 
 
 _ASK: dict[Basis, Callable[[Case, Group], tuple[bool, Reason]]] = {

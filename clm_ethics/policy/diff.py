@@ -189,7 +189,7 @@ def _words(place: str, old: str, new: str) -> Iterator[Change]:
 _PURPOSE_PARTS = {
     *("name", "title", "processing", "basis", "basis_under", "fields", "explicit", "coarse", "keep", "law"),
     *("assessment", "compatible_with", "stages", "channels", "consent_expires", "sale", "shared_with"),
-    *("actors", "support", "was"),
+    *("actors", "support", "inquiry", "lasting", "was"),
 }
 
 
@@ -224,10 +224,11 @@ def _purpose(place: str, old: Purpose, new: Purpose) -> Iterator[Change]:
     yield from _kept(f"{place}.consent_expires", old.consent_expires, new.consent_expires)
     yield from _limit(f"{place}.actors", old.actors, new.actors)
     yield from _set(f"{place}.shared_with", old.shared_with, new.shared_with)
-    for key in ("sale", "support"):
+    for key in ("sale", "support", "inquiry", "lasting"):
         if getattr(old, key) != getattr(new, key):
             opens = getattr(new, key)
-            what = f"addresses from it open {'the' if opens else 'no'} soft opt-in"
+            who = "addresses from it open" if key in ("sale", "support") else "a customer by it opens"
+            what = f"{who} {'the' if opens else 'no'} soft opt-in"
             yield Change(f"{place}.{key}", what, WIDENING if opens else NARROWING)
     yield from _rest(place, old, new, _PURPOSE_PARTS)
 

@@ -189,6 +189,8 @@ PURPOSE = {
     "consent_expires": Key("How long a yes lasts.", SPAN),
     "sale": Key("An address collected under it comes from a sale.", {"type": "boolean"}),
     "support": Key("An address collected under it comes from a supporter of a charity.", {"type": "boolean"}),
+    "inquiry": Key("Whoever gives data under it asks, or applies.", {"type": "boolean"}),
+    "lasting": Key("Its contract lasts until it is closed, like a membership.", {"type": "boolean"}),
     "device": Key("It stores on the customer's device, or reads from it.", {"type": "boolean"}),
     "confidential": Key("A law forbids to tell the customer of its reads.", table(CONFIDENTIAL)),
     "actors": Key("Who may read, choose and find under it.", many(TEXT)),

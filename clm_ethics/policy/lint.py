@@ -102,7 +102,7 @@ def _about_telling(purpose: Purpose) -> Iterator[Finding]:
 def _about_bases(purpose: Purpose, declared: Declared) -> Iterator[Finding]:
     place = f"purposes.{purpose.name}"
     if Basis.SOFT_OPT_IN in purpose.all_bases and not any(
-        p.sale or p.support for p in declared.purposes.values()
+        p.sale or p.support or p.inquiry or p.lasting for p in declared.purposes.values()
     ):
         text = "soft opt-in needs an address from a sale, and no purpose has sale = true"
         yield Finding(f"{place}.basis", text, "mark the sale (Art. 13(2) ePrivacy Directive), or take it out")

@@ -16,7 +16,19 @@ from msgspec.structs import replace
 
 from ..errors import UnknownName
 from ..model.state import BUILT_IN
-from ..regimes import Duty, Facts, Pack, Posture, Ruling, consent_age, covers, load_packs, packs_for
+from ..regimes import (
+    BY_SALE,
+    Duty,
+    Facts,
+    Ground,
+    Pack,
+    Posture,
+    Ruling,
+    consent_age,
+    covers,
+    load_packs,
+    packs_for,
+)
 from ..regimes import Kind as PackKind
 from .decision import FULL, Grant, Kind, Reason
 from .document import read_file, read_mapping, read_text
@@ -26,7 +38,7 @@ from .values import Basis
 from .vocabulary import IDENTIFYING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from os import PathLike
 
     from ..model.state import Clause
@@ -40,6 +52,14 @@ PLANS_KEPT = 4096
 """How many plans a policy remembers; the oldest go first."""
 
 
+class Terms(NamedTuple):
+    """What a law asks of a soft opt-in: one of *grounds*. Empty *cite* and *pack*: no law says more."""
+
+    grounds: tuple[Ground, ...] = BY_SALE
+    cite: str = ""
+    pack: str = ""
+
+
 class Group(NamedTuple):
     """The regimes that judge the same claim.
 
@@ -49,12 +69,14 @@ class Group(NamedTuple):
             regimes do not accept it, or ``None``.
         speaks: the strictest ruling, which an allowed decision cites.
         explicit: processings for which a consent must be explicit, in the words of the policy.
+        soft: what those of them that accept a soft opt-in ask of it, all together; one at least.
     """
 
     bases: tuple[Basis, ...]
     verdicts: dict[str, Reason | None]
     speaks: Ruling
     explicit: tuple[str, ...]
+    soft: tuple[Terms, ...] = (Terms(),)
 
 
 class Plan(NamedTuple):
@@ -64,6 +86,7 @@ class Plan(NamedTuple):
         groups: one for each distinct claim; empty: a gap.
         consent_age: below it a guardian consents.
         signals: the opt-out signals that end this processing here, each with the law that says so.
+        yielding: those of them that end it only until a later consent, to every law that they bind under.
         change: when the law changes next (UTC).
         duties: what goes with a yes.
         support_since: a supporter's address counts for soft opt-in only from this day on; ``None``: always.
@@ -79,6 +102,7 @@ class Plan(NamedTuple):
     notes: tuple[Reason, ...]
     support_since: date | None = None
     sensitive: Reason | None = None
+    yielding: frozenset[str] = frozenset()
 
 
 class Sight(NamedTuple):
@@ -330,10 +354,15 @@ class Policy:
         rulings = [ruling for judged in judges.values() for ruling in judged]
         places = dict.fromkeys(place for _, at_home in looks for place in at_home)
         changes = _law_changes(dict.fromkeys(pack for pack, _ in places))
+        signals = list(_signals(places, purpose, day, facts))
         return Plan(
-            groups=() if gap else tuple(_group(purpose, bases, judged) for bases, judged in judges.items()),
+            groups=()
+            if gap
+            else tuple(self._group(purpose, bases, judged) for bases, judged in judges.items()),
             consent_age=self._consent_age(looks, day),
-            signals=_signals(places, purpose, day, facts),
+            signals={name: why for name, why, _ in reversed(signals)},
+            yielding=frozenset(name for name, _, _ in signals)
+            - {name for name, _, later in signals if not later},
             change=next((change for change in changes if change > at), None),
             duties=tuple(dict.fromkeys(_DUTIES[duty] for ruling in rulings for duty in ruling.duties)),
             notes=self._notes(rulings, region, age),
@@ -373,6 +402,28 @@ class Policy:
             for name in (channel,) if channel else purpose.channels:
                 rows[self.channels[name].row] = None
         return tuple(rows)
+
+    def _group(self, purpose: Purpose, bases: tuple[Basis, ...], judged: Iterable[Ruling]) -> Group:
+        rulings = list(judged)
+        explicit = [each.row.value for each in rulings if each.posture is Posture.EXPLICIT_OPT_IN]
+        return Group(
+            bases=bases,
+            verdicts={claim: _refusal(claim, rulings) for claim in _CLAIMS},
+            speaks=max(rulings, key=lambda each: each.posture),
+            # A channel picks the row; what the customer was asked about is direct marketing.
+            explicit=tuple(
+                dict.fromkeys(row if row in purpose.processing else "direct_marketing" for row in explicit)
+            ),
+            soft=tuple(dict.fromkeys(self._terms(rulings))) or (Terms(),),
+        )
+
+    def _terms(self, rulings: Iterable[Ruling]) -> Iterator[Terms]:
+        """Yield what each law asks of a soft opt-in that accepts one where it asks for consent."""
+        for ruling in rulings:
+            soft = self.packs[ruling.pack].soft_opt_in
+            if soft is not None and "soft_opt_in" in ruling.exceptions:
+                plain = soft.grounds == BY_SALE
+                yield Terms() if plain else Terms(soft.grounds, soft.cite, ruling.pack)
 
     def _consent_age(self, looks: list[tuple[str, list[tuple[Pack, str]]]], day: date) -> int:
         ages = [consent_age(pack, where, day) for _, at_home in looks for pack, where in at_home]
@@ -436,20 +487,6 @@ def _law_changes(packs: Iterable[Pack]) -> list[datetime]:
     return sorted(datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days)
 
 
-def _group(purpose: Purpose, bases: tuple[Basis, ...], judged: Iterable[Ruling]) -> Group:
-    rulings = list(judged)
-    explicit = [each.row.value for each in rulings if each.posture is Posture.EXPLICIT_OPT_IN]
-    return Group(
-        bases=bases,
-        verdicts={claim: _refusal(claim, rulings) for claim in _CLAIMS},
-        speaks=max(rulings, key=lambda each: each.posture),
-        # A channel picks the row; what the customer was asked about is direct marketing.
-        explicit=tuple(
-            dict.fromkeys(row if row in purpose.processing else "direct_marketing" for row in explicit)
-        ),
-    )
-
-
 def _bases_under(purpose: Purpose, pack: Pack, where: str) -> tuple[Basis, ...]:
     """Return the claims that *pack* judges at *where*: by its name, else by the nearest region."""
     if pack.id in purpose.basis_under:
@@ -495,6 +532,7 @@ _DUTIES = {
     Duty.HUMAN_REVIEW: "offer a human who looks at the decision again",
     Duty.PRE_USE_NOTICE: "tell the customer before the decision is made",
     Duty.OPT_OUT_LINK: "offer a link to opt out",
+    Duty.CONFIRM_CONSENT: "have a consent confirmed every two years",
     Duty.AD_TRANSPARENCY: "mark it as advertising, and say on whose behalf and why it is shown",
     Duty.RECOMMENDER_PARAMETERS: "say in the terms what decides on recommendations, and how to change it",
 }
@@ -514,12 +552,11 @@ _SIGNAL = Reason("signal", "the customer's browser or device sends an opt-out si
 
 def _signals(
     places: Iterable[tuple[Pack, str]], purpose: Purpose, day: date, facts: Facts
-) -> dict[str, Reason]:
-    found: dict[str, Reason] = {}
+) -> Iterator[tuple[str, Reason, str]]:
+    """Yield each signal that binds, why it does, and where it is written that a later consent counts more."""
     for pack, where in places:
         signal = pack.signal
         if signal is None or not signal.binds(day) or set(signal.rows).isdisjoint(purpose.processing):
             continue
         if pack.binds(day, territory=where, facts=facts):
-            found.setdefault(signal.name, replace(_SIGNAL, cite=signal.cite, pack=pack.id))
-    return found
+            yield signal.name, replace(_SIGNAL, cite=signal.cite, pack=pack.id), signal.later_consent

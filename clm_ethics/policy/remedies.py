@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 ASK_AGAIN_AFTER = Duration(months=12)
 """House rule: how long a no keeps us from asking again."""
+SIGNALLED = frozenset({"targeted_ads", "sale_sharing"})
+"""What an opt-out signal is about."""
 MOST_CHANGES = 3
 """Most changes of one remedy."""
 MOST_TRIED = 256
@@ -168,4 +170,6 @@ def _asked_too_lately(purpose: Purpose, state: State, at: datetime) -> bool:
     noes = [each.at for name, each in state.objections.items() if each.marketing or name == purpose.name]
     if consent is not None and consent.status is not Status.GRANTED:
         noes.append(consent.at)
+    if not SIGNALLED.isdisjoint(purpose.processing):
+        noes += state.signals.values()  # a signal is a no, too (11 CCR 7025(c)(1))
     return any(ASK_AGAIN_AFTER.after(no) > at for no in noes)

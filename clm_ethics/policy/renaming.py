@@ -222,7 +222,12 @@ def _both(one: Objection, other: Objection, consents: Mapping[str, Consent]) -> 
 
 def _contract(one: Contract, other: Contract) -> Contract:
     ends = [each for each in (one.ended, other.ended) if each is not None]
-    return Contract(open=tuple(dict.fromkeys((*one.open, *other.open))), ended=max(ends, default=None))
+    begins = [each for each in (one.began, other.began) if each is not None]
+    return Contract(
+        open=tuple(dict.fromkeys((*one.open, *other.open))),
+        ended=max(ends, default=None),
+        began=max(begins, default=None),
+    )
 
 
 def _last(runs: object) -> int:

@@ -45,7 +45,7 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _PURPOSE_KEYS = (
     *("title", "processing", "basis", "basis_under", "fields", "explicit", "coarse", "keep", "law"),
     *("assessment", "compatible_with", "stages", "channels", "consent_expires", "sale", "support", "device"),
-    *("confidential", "actors", "shared_with", "was"),
+    *("inquiry", "lasting", "confidential", "actors", "shared_with", "was"),
 )
 
 
@@ -223,6 +223,8 @@ def _purpose(table: Table, name: str) -> Purpose:
         consent_expires=table.duration("consent_expires"),
         sale=table.get("sale", bool, False),
         support=table.get("support", bool, False),
+        inquiry=table.get("inquiry", bool, False),
+        lasting=table.get("lasting", bool, False),
         device=table.get("device", bool, False),
         confidential=_confidential(table),
         actors=table.names("actors"),

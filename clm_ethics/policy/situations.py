@@ -40,7 +40,7 @@ HORIZON = timedelta(days=3653)
 
 _OBJECTED, _RESTRICTED, _COLLECTED, _ANSWERED, _LATER, _THEN, _LENGTH = 2, 3, 5, 10, 12, 15, 20
 """The entries at which things happened, in their order."""
-_TOLD = ("answer", "objection", "restriction", "contract", "sold", "signal", "muted", "stage", "unwanted")
+_TOLD = ("answer", "objection", "restriction", "contract", "relation", "signal", "muted", "stage", "unwanted")
 _FAR = timedelta(days=60 * 366)
 _GROWN = 18
 
@@ -58,8 +58,9 @@ class Facts(NamedTuple):
         objection: none, own or other (to other direct marketing), before or after the answer.
         restriction: none, before or after the answer.
         contract: none, open or ended.
-        sold: the addresses come from a sale with notice (ePrivacy Directive Art. 13(2)).
-        signal: the opt-out signal that is on.
+        relation: none; ``sold``: the addresses come from a sale with notice (ePrivacy Directive Art. 13(2));
+            ``related``: a relation that other laws count (S.C. 2010 c. 23 s. 10(10)); ``both``.
+        signal: the opt-out signal that is on, and not outdone by a later consent.
         muted: left in peace after an event.
         stage: of the lifecycle.
         values: how the fields were collected: ``own`` (for this purpose), ``other`` (for another, before
@@ -77,13 +78,23 @@ class Facts(NamedTuple):
     objection: str = "none"
     restriction: str = "none"
     contract: str = "none"
-    sold: bool = False
+    relation: str = "none"
     signal: str = ""
     muted: bool = False
     stage: str = ""
     values: str = "own"
     kind: str = ""
     unwanted: bool = False
+
+    @property
+    def told(self) -> bool:
+        """The addresses come from a sale with notice."""
+        return self.relation in ("sold", "both")
+
+    @property
+    def related(self) -> bool:
+        """There is a relation that other laws count."""
+        return self.relation in ("related", "both")
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -183,7 +194,7 @@ class Space:
             objections,
             ("none", "before", "after"),
             ("none", "open", "ended") if Basis.CONTRACT in bases else ("none",),
-            (False, True) if Basis.SOFT_OPT_IN in bases and self._can_sell() else (False,),
+            self._relations(plan),
             ("", *sorted(plan.signals)[:1]),
             (False, True) if self._can_mute() else (False,),
             self._stages(),
@@ -207,8 +218,16 @@ class Space:
         outside = [name for name in ("", *names) if self.purpose.stages and name not in self.purpose.stages]
         return (*inside[:1], *outside[:1]) or ("",)
 
-    def _can_sell(self) -> bool:
-        return any(each.sale or each.support for each in self.policy.purposes.values())
+    def _relations(self, plan: Plan) -> tuple[str, ...]:
+        """Return the relations that a soft opt-in of the purpose may rest on here."""
+        if Basis.SOFT_OPT_IN not in self.purpose.all_bases:
+            return ("none",)
+        purposes = self.policy.purposes.values()
+        sold = any(each.sale or each.support for each in purposes)
+        counted = any(terms.pack for group in plan.groups for terms in group.soft)
+        related = counted and any(each.sale or each.inquiry or each.lasting for each in purposes)
+        found = ("none", "sold") if sold else ("none",)
+        return (*found, "related", *(("both",) if sold else ())) if related else found
 
     def _can_mute(self) -> bool:
         return any(
@@ -263,12 +282,14 @@ def _says(policy: Policy, plan: Plan, age: int | None) -> tuple[object, ...]:
                 group.bases,
                 tuple((claim, why and why.code) for claim, why in sorted(group.verdicts.items())),
                 group.explicit,
+                group.soft,
             )
             for group in plan.groups
         ),
         plan.consent_age > 0 and young,
         age is not None and plan.consent_age > 1,
         frozenset(plan.signals),
+        plan.yielding,
         plan.duties,
         plan.sensitive is None,
     )
@@ -312,11 +333,11 @@ def represent(policy: Policy, purpose: Purpose, facts: Facts) -> State:
         consents=_consents(policy, purpose, facts),
         objections=_objections(facts, purpose),
         restriction=_restriction(facts),
-        contracts=_contracts(purpose, facts) if living else {},
+        contracts=_relations(policy, facts) | _contracts(purpose, facts) if living else {},
         preferences=Preferences(channels=()) if facts.unwanted else None,
         mutes=dict.fromkeys(purpose.processing, at + timedelta(days=1)) if facts.muted else {},
         signals={facts.signal: at} if facts.signal else {},
-        informed={purpose.name: _COLLECTED} if facts.sold or facts.values == "compatible" else {},
+        informed={purpose.name: _COLLECTED} if facts.told or facts.values == "compatible" else {},
         fields=_fields(policy, purpose, facts) if facts.person != "erased" else {},
         erased=None if living else at,
         restored=facts.person == "restored",
@@ -379,17 +400,29 @@ def _contracts(purpose: Purpose, facts: Facts) -> dict[str, Contract]:
     return {purpose.name: Contract(open_keys, None if open_keys else ended)}
 
 
+def _relations(policy: Policy, facts: Facts) -> dict[str, Contract]:
+    """Return the contracts that make somebody a customer: of today, or of so long ago that none counts."""
+    at = facts.at if facts.related else facts.at - _FAR
+    found = {}
+    for each in policy.purposes.values():
+        if facts.relation != "none" and (each.sale or (facts.related and (each.inquiry or each.lasting))):
+            goes_on = facts.related and each.lasting
+            found[each.name] = Contract((b"r",) if goes_on else (), None if goes_on else at, at)
+    return found
+
+
 def _fields(policy: Policy, purpose: Purpose, facts: Facts) -> dict[str, tuple[Run, ...]]:
     if facts.values == "absent":
         names: Iterable[str] = ()
     else:
         names = [name for name in purpose.fields if name != "stage"]
     found: dict[str, tuple[Run, ...]] = {name: (_run(purpose, facts),) for name in names}
-    if facts.sold:
+    sellers = sorted(policy.purposes.values(), key=lambda each: not each.sale)  # a sale opens more
+    sellers = [each for each in sellers if each.sale or (each.support and facts.told)]
+    if facts.relation != "none" and sellers:
         channels = (facts.channel,) if facts.channel else purpose.channels
-        sellers = sorted(policy.purposes.values(), key=lambda each: not each.sale)  # a sale opens more
-        seller = next(each.name for each in sellers if each.sale or each.support)
-        sale = Run(_COLLECTED, facts.at, facts.at, (purpose.name,), purpose=seller)
+        announced = (purpose.name,) if facts.told else ()
+        sale = Run(_COLLECTED, facts.at, facts.at, announced, purpose=sellers[0].name)
         found |= {address: (sale,) for name in channels if (address := policy.channels[name].address)}
     return found
 

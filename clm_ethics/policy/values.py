@@ -108,6 +108,8 @@ class Purpose(msgspec.Struct, frozen=True, kw_only=True):
     consent_expires: Duration | None = None
     sale: bool = False
     support: bool = False
+    inquiry: bool = False
+    lasting: bool = False
     device: bool = False
     confidential: tuple[str, str] | None = None
     actors: tuple[str, ...] = ()

@@ -87,6 +87,16 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
         "ePrivacy Directive Art. 13(2)",
         Kind.LAW,
     ),
+    "soft_opt_in.related": (
+        "the law counts the relation to the customer in the place of consent",
+        "",
+        Kind.LAW,
+    ),
+    "soft_opt_in.unrelated": (
+        "there is no relation to the customer, or no longer, that the law counts in the place of consent",
+        "",
+        Kind.LAW,
+    ),
     "opt_out.open": ("the customer has not opted out", "", Kind.LAW),
     "vital_interest": ("it protects somebody's life", "GDPR Art. 6(1)(d)", Kind.LAW),
     "public_task": (

@@ -8,14 +8,27 @@ how it is known and whether counsel has reviewed it.
 from __future__ import annotations
 
 from .conditions import Facts, Organisation
-from .facts import AgeRule, ConsentAge, ConsentFacts, Right, Scope, Signal, Silence, SoftOptIn, Watch
+from .facts import (
+    BY_SALE,
+    AgeRule,
+    ConsentAge,
+    ConsentFacts,
+    Ground,
+    Right,
+    Scope,
+    Signal,
+    Silence,
+    SoftOptIn,
+    Watch,
+)
 from .loader import load_packs, packs_for, parse_packs
 from .regions import COUNTRIES, covers, known_region
 from .values import Cell, Pack, Rule, Ruling, consent_age, consent_age_rule
-from .words import Claim, Condition, Confidence, Duty, Kind, Posture, Review, Row, Test
+from .words import Claim, Condition, Confidence, Duty, Kind, Posture, Relation, Review, Row, Test
 from .zones import plausible_zones
 
 __all__ = [
+    "BY_SALE",
     "COUNTRIES",
     "AgeRule",
     "Cell",
@@ -26,10 +39,12 @@ __all__ = [
     "ConsentFacts",
     "Duty",
     "Facts",
+    "Ground",
     "Kind",
     "Organisation",
     "Pack",
     "Posture",
+    "Relation",
     "Review",
     "Right",
     "Row",

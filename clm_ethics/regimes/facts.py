@@ -7,7 +7,7 @@ from datetime import date
 import msgspec
 
 from ..model.times import Duration
-from .words import Row, Test
+from .words import Relation, Row, Test
 
 
 def within(day: date, since: date | None, until: date | None) -> bool:
@@ -82,6 +82,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
         name: the signal: ``gpc`` for Global Privacy Control.
         since: the first day on which it binds.
         rows: the kinds of processing that it ends.
+        later_consent: where it is written that a consent to this controller, given after the signal, counts
+            more; empty: nowhere.
         cite: where it is written.
         prov: see :class:`~clm_ethics.regimes.Cell`, as is note.
     """
@@ -89,6 +91,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     since: date
     rows: tuple[Row, ...]
+    later_consent: str = ""
     cite: str
     prov: str
     note: str = ""
@@ -160,15 +163,43 @@ class ConsentAge(msgspec.Struct, frozen=True, kw_only=True):
     prov: str
 
 
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """One relation that carries a soft opt-in; of several any suffices.
+
+    Attributes:
+        relation: what it is.
+        told: the address came from it, with a notice of the purpose and of how to stop it.
+        address: the address came from it.
+        within: for how long it counts: from the last sale or inquiry on, or from the end of a lasting
+            contract. ``None``: the law sets no end; a lasting contract then counts only while it is open.
+        cite: where it is written.
+        prov: see :class:`~clm_ethics.regimes.Cell`, as is note.
+    """
+
+    relation: Relation
+    told: bool = True
+    address: bool = True
+    within: Duration | None = None
+    cite: str = ""
+    prov: str = ""
+    note: str = ""
+
+
+BY_SALE = (Ground(relation=Relation.SALE),)
+"""What carries a soft opt-in where a law says no more: an address from a sale, with notice, for good."""
+
+
 class SoftOptIn(msgspec.Struct, frozen=True, kw_only=True):
     """When advertising one's own similar goods to a customer needs no consent: all *conditions* together.
 
-    *charity_since*: an address given to a charity in support of it counts like one from a sale if it was
-    given on this day or later; ``None``: the law sets no day (whether it counts the row's exceptions say).
+    *grounds*: the relations that carry it. *charity_since*: an address given to a charity in support of it
+    counts like one from a sale if it was given on this day or later; ``None``: the law sets no day (whether
+    it counts the row's exceptions say).
     """
 
     conditions: tuple[str, ...]
     charity_since: date | None = None
+    grounds: tuple[Ground, ...] = BY_SALE
     cite: str
     prov: str
 

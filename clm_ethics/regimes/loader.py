@@ -18,9 +18,11 @@ from ..errors import nearest
 from . import compact
 from .consistency import check_exceptions, check_rows, check_territories
 from .facts import (
+    BY_SALE,
     AgeRule,
     ConsentAge,
     ConsentFacts,
+    Ground,
     Right,
     Scope,
     Signal,
@@ -32,7 +34,7 @@ from .facts import (
 from .reading import Table, parse_toml
 from .regions import known_region
 from .values import Cell, Pack, Rule
-from .words import Claim, Condition, Duty, Kind, Posture, Review, Row, Test
+from .words import Claim, Condition, Duty, Kind, Posture, Relation, Review, Row, Test
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,10 +69,11 @@ _SCOPE = _keys(
 )
 _SILENT = _keys("rows why")
 _WATCH = _keys("instrument territory status effect prov")
-_SIGNAL = _keys("name from rows cite prov note")
+_SIGNAL = _keys("name from rows later_consent cite prov note")
 _CONSENT = _keys("definition granular withdraw_as_easy pre_ticked expiry ask_again_after cite prov")
 _CONSENT_AGE = _keys("age table guardian cite prov")
-_SOFT_OPT_IN = _keys("conditions charity_since cite prov")
+_SOFT_OPT_IN = _keys("conditions charity_since grounds cite prov")
+_GROUND = _keys("relation told address within cite prov note")
 _RIGHT = _keys("right within business_days extension from cite prov note")
 _PROV = re.compile(r"(?:knowledge|read:(?P<source>\w+))/(?:high|medium|low)")
 
@@ -271,6 +274,7 @@ def _signal(top: Table, sources: Mapping[str, str]) -> Signal | None:
         name=raw.text("name"),
         since=since,
         rows=rows,
+        later_consent=raw.text_or("later_consent"),
         cite=raw.text("cite"),
         prov=_prov(raw, sources),
         note=raw.text_or("note"),
@@ -322,9 +326,26 @@ def _soft_opt_in(top: Table, sources: Mapping[str, str]) -> SoftOptIn | None:
     return SoftOptIn(
         conditions=raw.texts("conditions"),
         charity_since=raw.day("charity_since"),
+        grounds=tuple(_ground(each, sources) for each in raw.tables("grounds", _GROUND)) or BY_SALE,
         cite=raw.text("cite"),
         prov=_prov(raw, sources),
     )
+
+
+def _ground(raw: Table, sources: Mapping[str, str]) -> Ground:
+    told = raw.flag("told", default=True)
+    ground = Ground(
+        relation=raw.choice("relation", Relation),
+        told=told,
+        address=raw.flag("address", default=told),
+        within=raw.span("within"),
+        cite=raw.text("cite"),
+        prov=_prov(raw, sources),
+        note=raw.text_or("note"),
+    )
+    if ground.told and not ground.address:
+        raise raw.refuse("address", "a notice came with an address", "leave it out, or write told = false")
+    return ground
 
 
 def _right(raw: Table, sources: Mapping[str, str]) -> Right:

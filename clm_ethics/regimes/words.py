@@ -104,8 +104,20 @@ class Duty(StrEnum):
     HUMAN_REVIEW = "human_review"
     PRE_USE_NOTICE = "pre_use_notice"
     OPT_OUT_LINK = "opt_out_link"
+    CONFIRM_CONSENT = "confirm_consent"
     AD_TRANSPARENCY = "ad_transparency"
     RECOMMENDER_PARAMETERS = "recommender_parameters"
+
+
+class Relation(StrEnum):
+    """What makes somebody a customer whom a law lets be addressed without a consent."""
+
+    SALE = "sale"
+    """They bought, or a contract that they made then has ended."""
+    LASTING = "lasting"
+    """A contract that lasts until it is closed is open: a subscription, a membership."""
+    INQUIRY = "inquiry"
+    """They asked, or applied."""
 
 
 class Kind(StrEnum):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from clm_ethics.model import Consent, Run, State
     from clm_ethics.policy import Policy, Purpose, Request
-    from clm_ethics.regimes import Pack
+    from clm_ethics.regimes import Ground, Pack
 
 UNSTOPPABLE = {Basis.CONTRACT, Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST}
 """Claims that no withdrawal, refusal, objection, signal, age or stage ends."""
@@ -109,7 +109,8 @@ def _under_present_names(policy: Policy, state: State) -> State:
         before = contracts.get(now)
         if before is not None:
             ended = max((end for end in (before.ended, facts.ended) if end is not None), default=None)
-            facts = replace(facts, open=before.open + facts.open, ended=ended)  # noqa: PLW2901
+            began = max((each for each in (before.began, facts.began) if each is not None), default=None)
+            facts = replace(facts, open=before.open + facts.open, ended=ended, began=began)  # noqa: PLW2901
         contracts[now] = facts
     informed: dict[str, int] = {}
     for name, index in state.informed.items():
@@ -229,7 +230,7 @@ def _holds(case: Case, claim: Basis, rulings: list[Asked]) -> bool:
     state, purpose = case.state, case.purpose
     if state.erased is not None and claim is not Basis.LEGAL_OBLIGATION:
         return False
-    if not all(_accepted(case, claim, ruling) for ruling in rulings):
+    if not all(_accepted(case, claim, ruling, rulings) for ruling in rulings):
         return False
     # Art. 21(2)-(3), Cal. Civ. Code 1798.120: advertising and sale end with a no, whatever they claim.
     advertises = {"direct_marketing", "targeted_ads", "sale_sharing"} & set(purpose.processing)
@@ -238,16 +239,16 @@ def _holds(case: Case, claim: Basis, rulings: list[Asked]) -> bool:
     said = state.consents.get(purpose.name)
     # Art. 18(2): but for storage, only with consent, and that given in the restricted time.
     if state.restriction is None or purpose.processing == ("storage",):
-        return _question(case, claim)
+        return _question(case, claim, rulings)
     since = said is not None and said.index > state.restriction.index
-    return claim is Basis.CONSENT and since and _question(case, claim)
+    return claim is Basis.CONSENT and since and _question(case, claim, rulings)
 
 
-def _accepted(case: Case, claim: Basis, ruling: Asked) -> bool:
+def _accepted(case: Case, claim: Basis, ruling: Asked, rulings: list[Asked]) -> bool:
     if ruling.posture <= Posture.OPT_OUT:
         return True
     said = case.state.consents.get(case.purpose.name)
-    if claim is Basis.SOFT_OPT_IN and not _soft_opt_in(case, by_support=False):
+    if claim is Basis.SOFT_OPT_IN and not _soft_opt_in(case, rulings, by_support=False):
         return "charity_soft_opt_in" in ruling.carried
     word = (
         "guardian_consent" if claim is Basis.CONSENT and said and said.given_by == "guardian" else claim.value
@@ -272,7 +273,10 @@ def _stopped(case: Case, claim: Basis) -> bool:
         if signal is not None and signal.name in state.signals and signal.since <= at.date():
             binds = case.law.binds(pack, where, at.date(), case.facts)
             if binds and any(row in purpose.processing for row in signal.rows):
-                return True
+                # 11 CCR 7025(c)(3): who agrees later, to this one controller, is taken at their word.
+                later = said is not None and said.at > state.signals[signal.name] and _valid(case, said)
+                if not (later and signal.later_consent and Basis.CONSENT in purpose.all_bases):
+                    return True
     if any(word in purpose.processing and until > at for word, until in state.mutes.items()):
         return True
     # A stated preference for channels narrows: the others are not used.
@@ -303,7 +307,7 @@ def _agreed(case: Case, claim: Basis) -> int:
     return said.index if claim is Basis.CONSENT or _valid(case, said) else 0
 
 
-def _question(case: Case, claim: Basis) -> bool:
+def _question(case: Case, claim: Basis, rulings: list[Asked]) -> bool:
     state, purpose = case.state, case.purpose
     if claim is Basis.CONSENT:
         said = state.consents.get(purpose.name)
@@ -314,7 +318,7 @@ def _question(case: Case, claim: Basis) -> bool:
     if claim is Basis.LEGITIMATE_INTEREST:
         return purpose.assessment != ""
     if claim is Basis.SOFT_OPT_IN:
-        return _soft_opt_in(case)
+        return _soft_opt_in(case, rulings)
     return True  # a law obliges, a life is at stake, a public task, or nobody has opted out
 
 
@@ -337,7 +341,8 @@ def _old_enough(case: Case, at: datetime) -> bool:
     needed = max([each for each in ages if each is not None], default=0)
     age = _age(case.state, at)
     if age is None:
-        return {"adults": 18, "general": 16, "children": 12}[case.policy.controller.audience] >= needed
+        # Whoever children are the audience of may be of any age, until somebody knows better.
+        return {"adults": 18, "general": 16, "children": 0}[case.policy.controller.audience] >= needed
     return age >= needed
 
 
@@ -363,7 +368,42 @@ def _turns(born: date, age: int) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)  # over in every zone
 
 
-def _soft_opt_in(case: Case, *, by_support: bool = True) -> bool:
+def _soft_opt_in(case: Case, rulings: list[Asked], *, by_support: bool = True) -> bool:
+    """Every law that lets a customer be addressed without consent sees one of the relations it names."""
+    accepting = [each for each in rulings if each.posture > Posture.OPT_OUT and "soft_opt_in" in each.carried]
+    laws = [law for each in accepting if (law := case.policy.packs[each.pack].soft_opt_in) is not None]
+    if not laws:
+        return _address_from_a_sale(case, told=True, by_support=by_support)
+    return all(any(_related(case, ground, by_support) for ground in law.grounds) for law in laws)
+
+
+def _related(case: Case, ground: Ground, by_support: bool) -> bool:
+    """S.C. 2010 c. 23 s. 10(10): a purchase, an inquiry, a contract in force or ended, not too long ago."""
+    if ground.told and not _address_from_a_sale(case, told=True, by_support=by_support):
+        return False
+    if ground.address and not ground.told and not _address_from_a_sale(case, told=False, by_support=False):
+        return False
+    if ground.relation == "sale" and ground.told and ground.within is None:
+        return True
+    times = []
+    for purpose in case.policy.purposes.values():
+        contract = case.state.contracts.get(purpose.name)
+        if ground.relation == "lasting" and purpose.lasting and contract is not None:
+            if contract.open:
+                return True
+            if contract.ended is not None and ground.within is not None:
+                times.append(contract.ended)
+        if (ground.relation == "sale" and purpose.sale) or (ground.relation == "inquiry" and purpose.inquiry):
+            known = [contract.began, contract.ended] if contract is not None else []
+            dates = [each for each in known if each is not None]
+            collected = [
+                run.last for runs in case.state.fields.values() for run in runs if run.purpose == purpose.name
+            ]
+            times += dates or collected
+    return any(ground.within is None or case.at < ground.within.after(each) for each in times)
+
+
+def _address_from_a_sale(case: Case, *, told: bool, by_support: bool) -> bool:
     """Art. 13(2) ePrivacy: each address comes from a sale, with notice of this use and its opt-out.
 
     PECR reg. 22(3A): or a supporter gave it, not before the day from which on that counts.
@@ -381,10 +421,10 @@ def _soft_opt_in(case: Case, *, by_support: bool = True) -> bool:
             return False
         for run in runs:
             seller = case.policy.purposes.get(run.purpose)
-            told = (
+            named = (
                 purpose.name in run.announced and state.informed.get(purpose.name, run.index + 1) <= run.index
             )
-            if seller is None or not told:
+            if seller is None or (told and not named):
                 return False
             supports = seller.support and (not days or run.first.date() >= max(days))
             if not seller.sale and not (supports and by_support):

@@ -33,6 +33,7 @@ class Asked(NamedTuple):
     row: str
     posture: Posture
     carried: frozenset[str]
+    pack: str
 
 
 class Law:
@@ -161,7 +162,7 @@ def _asks(pack: Pack, where: str, row: str, day: date, facts: Facts) -> Asked | 
         own = {Posture.OPT_IN: CONSENTS, Posture.EXPLICIT_OPT_IN: {"explicit_consent"}}.get(posture, set())
         here = frozenset({*own, *(each.value for each in exceptions)})
         carried = here if carried is None else carried & here
-    return Asked(row, max(posture for posture, _ in texts), carried or frozenset())
+    return Asked(row, max(posture for posture, _ in texts), carried or frozenset(), pack.id)
 
 
 def _cell_speaks(cell: Cell, where: str, row: str, facts: Facts) -> bool:

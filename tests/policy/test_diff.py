@@ -95,6 +95,8 @@ CHANGES = [
     ({"lifecycle__moves": [*MOVES, {"from": ["gone"], "to": "customer", "on": "ordered"}]},
      "lifecycle.moves", "widening", False),
     ({"purposes__account__support": True}, "purposes.account.support", "widening", False),
+    ({"purposes__account__inquiry": True}, "purposes.account.inquiry", "widening", False),
+    ({"purposes__account__lasting": True}, "purposes.account.lasting", "widening", False),
     ({"controller__facts": {"charity": True}}, "controller.facts.charity", "widening", False),
     ({"controller__facts": {"platform": True}}, "controller.facts.platform", "wording", False),
     ({"controller__facts": {"residents": {"US-CA": 5}}},
@@ -275,6 +277,8 @@ _WAYS: dict[str, Any] = {
     "actors": ["web"],
     "sale": False,
     "support": False,
+    "inquiry": False,
+    "lasting": False,
     "title": {"en": "in other words"},
 }
 

@@ -13,7 +13,9 @@ from clm_ethics.errors import UnknownName
 from clm_ethics.model import Status, fold
 from clm_ethics.policy import Request, decide
 from clm_ethics.policy import decide as _decide_function
+from clm_ethics.policy.policy import Terms
 from clm_ethics.policy.prove import PROPERTIES, Property, prove
+from clm_ethics.policy.relation import soft_opt_in
 from clm_ethics.policy.situations import FAULTY, NOES, Facts, Space, represent
 from tests.policy.people import NOON, SHOP, shop
 from tests.strategies import lives, moments, policies
@@ -57,17 +59,35 @@ def facts_of(policy: Policy, state: State, request: Request, at: datetime) -> Fa
     entry = 0 if consent is None else consent.index
     contract = state.contracts.get(purpose.name)
     restriction = state.restriction
-    signals = set(case.plan.signals) & set(state.signals)
+    signals = {each for each in set(case.plan.signals) & set(state.signals) if deciding._stands(case, each)}
+    relation = _relation(case)
+    if relation is None:
+        return None
     return facts._replace(
         answer=answer,
         objection=_objection(case, entry),
         restriction="none" if restriction is None else "before" if entry > restriction.index else "after",
         contract="none" if contract is None else "open" if contract.open else "ended",
-        sold=deciding._soft(case),
+        relation=relation,
         signal=min(signals, default=""),
         unwanted=_unwanted(state, request),
         muted=any(state.mutes.get(word, at) > at for word in purpose.processing),
     )
+
+
+def _relation(case: object) -> str | None:
+    """Say which relations are there; ``None``: one that some law counts, and another that none does."""
+    if not case.plan.groups:
+        return "none"
+    group = case.plan.groups[0]
+    asked = {terms for each in case.plan.groups for terms in each.soft if terms.pack}
+    seen = {soft_opt_in(case, group._replace(soft=(terms,))) for terms in asked}
+    if len(seen) > 1:
+        return None
+    told = soft_opt_in(case, group._replace(soft=(Terms(),)))
+    return {(False, False): "none", (True, False): "sold", (False, True): "related", (True, True): "both"}[
+        told, True in seen
+    ]
 
 
 def _unwanted(state: State, request: Request) -> bool:
@@ -192,7 +212,7 @@ def test_the_laws_of_the_decision_hold_under_any_policy(policy):
 
 BROKEN: dict[str, tuple[str, Callable[..., object]]] = {
     "objection_ends_marketing": ("_objections", lambda case, basis: []),
-    "no_ends_the_purpose": ("_open", lambda case, bases: bases),
+    "no_ends_the_purpose": ("_open", lambda case, group: group.bases),
     "strangers_are_denied": ("_barred", lambda case: ()),
     "no_never_widens": ("_agreed", lambda case, basis: 0 if case.state.objections else 99),
 }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clm_ethics import Policy
+from clm_ethics.model.times import Duration
 from clm_ethics.policy.law import lint_law
 from clm_ethics.regimes import (
     Claim,
@@ -62,10 +63,10 @@ us-ny-adjunct   US-NY       -       -       -       -       -       -       -   
 ca-casl         CA          -       OI      OI      OO      -       -       -       -       -
 ca-pipeda       CA          OO>OI   -       -       -       OO>OI   OI      EX      A       OI
 ca-qc-law25     CA-QC       OI      -       -       -       OI      OI      EX      A       OI
-br-lgpd         BR          OO>OI   OO>OI   OO>OI   OO>OI   OI      OI      EX      A       OI
-in-it-act       IN          OO>OI   OO>OI   OI      OI      OO>OI   OO>OI   OI>EX   OO      OI
+br-lgpd         BR          OO>OI   OO      OO>OI   OO>OI   OI      OI      EX      A       OI
+in-it-act       IN          OO>OI   OO      OI      OI      OO>OI   OO>OI   OI>EX   OO      OI
 in-dpdp         IN          OI      OI      OI      OI      OI      OI      OI      A>OO    OI
-jp-appi         JP          A>OO    OI      OI      OO>OI   OI      OI      EX      A       OI
+jp-appi         JP          A>OO    OI      OI      OO      OI      OI      EX      A       OI
 kr-pipa         KR          OI      OI      OI      OI      OI      OI      EX      OO      OI
 au-privacy-spam AU          A>OO    OI      OI      OO      OO>OI   OI      EX      A       OI
 za-popia        ZA          OO>OI   OI      OI      OO>OI   OI      OI      EX      X       OI
@@ -282,16 +283,49 @@ def test_dated_rules() -> None:
 
 
 def test_messages_and_customers() -> None:
-    """Japan and South Africa have a soft opt-in; where a law counts months, consent is asked for."""
+    """Japan, South Africa, Canada, Korea and Australia have a soft opt-in, each on grounds of its own."""
     admitted = {
         pack: {str(claim) for claim in Claim if ruling.admits(claim)}
         for pack, where, *_ in LINES
-        if (ruling := ask(pack, where, "email_marketing")) is not None
+        if (ruling := ask(pack, where, "email_marketing")) is not None and ruling.posture > Posture.OPT_OUT
     }
     consent = {"consent", "explicit_consent", "guardian_consent"}
-    assert {pack for pack, claims in admitted.items() if "soft_opt_in" in claims} == {"jp-appi", "za-popia"}
+    softly = {"jp-appi", "za-popia", "ca-casl", "kr-pipa", "au-privacy-spam"}
+    assert {pack for pack, claims in admitted.items() if "soft_opt_in" in claims} == softly
     assert all(claims <= consent | {"soft_opt_in"} for claims in admitted.values())
-    assert {"jp-appi", "za-popia"} == {pack for pack in IDS if PACKS[pack].soft_opt_in}
+    assert softly == {pack for pack in IDS if PACKS[pack].soft_opt_in}
+
+
+GROUNDS = """
+au-privacy-spam lasting - -
+au-privacy-spam sale told -
+ca-casl sale - P2Y
+ca-casl lasting - P2Y
+ca-casl inquiry - P6M
+jp-appi sale - -
+jp-appi lasting - -
+kr-pipa sale address P6M
+za-popia sale told -
+"""
+"""Sch. 2 cl. 2; s. 10(10)(a), (d), (e); Art. 3(1)(iii); Decree Art. 61(1); s. 69(3)."""
+
+
+def test_what_a_soft_opt_in_rests_on() -> None:
+    """Which relation carries it, whether an address or a notice has to come from it, and for how long."""
+    found = [
+        (
+            pack,
+            each.relation.value,
+            "told" if each.told else "address" if each.address else "-",
+            "-" if each.within is None else each.within,
+        )
+        for pack in sorted(IDS)
+        if (soft := PACKS[pack].soft_opt_in)
+        for each in soft.grounds
+    ]
+    rows = [line.split() for line in GROUNDS.split("\n") if line]
+    expected = [(*row[:3], "-" if row[3] == "-" else Duration.parse(row[3])) for row in rows]
+    assert expected == found
 
 
 # Virginia, Iowa, Indiana, Kentucky: 100,000, or 25,000 and more than half of the revenue from selling; Utah
@@ -344,7 +378,7 @@ def test_a_policy_for_these_markets_has_no_gap() -> None:
 
 # Place, processing, channel, basis that its statute would accept, and the pack whose doubt refuses it
 DOUBTS = [
-    ("BR", "direct_marketing", "email", "opt_out", "br-lgpd"),
+    ("BR", "direct_marketing", "phone", "opt_out", "br-lgpd"),
     ("CA", "personalization", "", "opt_out", "ca-pipeda"),
     ("CA-QC", "targeted_ads", "", "opt_out", "ca-pipeda"),
     ("AU", "targeted_ads", "", "opt_out", "au-privacy-spam"),
