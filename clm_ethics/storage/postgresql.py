@@ -227,6 +227,10 @@ class AsyncPostgresStorage:
         self._setting.check_process()
         return await scrub_async(self._setting, self._setting.scrubbing(full=full))
 
+    async def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """See :class:`clm_ethics.storage.AsyncScannable`."""
+        return await self._run(self._setting.statements.scan(after, limit))
+
     def joined(self, connection: object, /) -> AsyncJoinedPostgres:
         """See :class:`clm_ethics.storage.Joinable`: for an awaiting connection of psycopg 3."""
         if isinstance(connection, psycopg.AsyncConnection):
