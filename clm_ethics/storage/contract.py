@@ -300,6 +300,15 @@ class Scannable(Protocol):
         ...
 
 
+@runtime_checkable
+class AsyncScannable(Protocol):
+    """The same as a coroutine. See :class:`Scannable`."""
+
+    async def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """See :meth:`Scannable.scan`."""
+        ...
+
+
 class Level(StrEnum):
     """What a finding means."""
 

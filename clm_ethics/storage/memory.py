@@ -166,3 +166,7 @@ class AsyncMemoryStorage:
     ) -> Sequence[tuple[int, bytes]]:
         """See :meth:`MemoryStorage.find`."""
         return self._storage.find(token, until=until, after=after, limit=limit)
+
+    async def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """See :class:`clm_ethics.storage.AsyncScannable`."""
+        return self._storage.scan(after=after, limit=limit)

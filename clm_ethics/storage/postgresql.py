@@ -38,7 +38,8 @@ from clm_ethics.storage.postgresql_link import (
     scrub_async,
     scrub_blocking,
 )
-from clm_ethics.storage.postgresql_schema import distribution, grants, prepare
+from clm_ethics.storage.postgresql_schema import grants
+from clm_ethics.storage.postgresql_spread import distribution
 from clm_ethics.storage.postgresql_waiting import AsyncConnection, Connection
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class PostgresStorage:
 
     def _configure(self, connection: Connection) -> None:
         self._setting.attend(connection)
-        self._setting.accept(connection, perform(connection, [prepare(self._setting.timeout)])[0])
+        self._setting.accept(connection, perform(connection, [self._setting.preparing()])[0])
 
     def _run(self, call: Call[T]) -> T:
         setting = self._setting
@@ -225,6 +226,10 @@ class AsyncPostgresStorage:
         """See :meth:`PostgresStorage.scrub`."""
         self._setting.check_process()
         return await scrub_async(self._setting, self._setting.scrubbing(full=full))
+
+    async def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """See :class:`clm_ethics.storage.AsyncScannable`."""
+        return await self._run(self._setting.statements.scan(after, limit))
 
     def joined(self, connection: object, /) -> AsyncJoinedPostgres:
         """See :class:`clm_ethics.storage.Joinable`: for an awaiting connection of psycopg 3."""
@@ -307,7 +312,7 @@ class AsyncPostgresStorage:
 
     async def _configure(self, connection: AsyncConnection) -> None:
         self._setting.attend(connection)
-        rows = await perform_async(connection, [prepare(self._setting.timeout)])
+        rows = await perform_async(connection, [self._setting.preparing()])
         self._setting.accept(connection, rows[0])
 
     async def _run(self, call: Call[T]) -> T:

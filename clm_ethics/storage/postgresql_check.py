@@ -13,7 +13,7 @@ from clm_ethics.storage.postgresql_schema import SCHEMA
 from clm_ethics.storage.postgresql_sql import Call, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from clm_ethics.storage.postgresql_link import Setting
     from clm_ethics.storage.postgresql_sql import Row
@@ -23,6 +23,7 @@ CLOCK_NOTE: Final = 2.0
 CLOCK_FAULT: Final = 60.0
 """Seconds between the two clocks from which decisions of two machines differ."""
 TRIGGERS: Final = frozenset({"only_forgotten", "never_deleted", "never_shorter", "only_empty"})
+_SPREAD: Final = "the streams are spread over nodes: no trigger guards the entries, only the grants do"
 _NEEDED: Final = {
     "USAGE on the namespace": "has_schema_privilege({schema}, 'USAGE')",
     "SELECT on about": "has_table_privilege({name} || '.about', 'SELECT')",
@@ -68,7 +69,8 @@ def asked(setting: Setting) -> Call[Sequence[Finding]]:
     def read(answers: Sequence[Sequence[Row]]) -> Sequence[Finding]:
         row = answers[0][0]
         here = (started + time.time()) / 2
-        return [*_rights(row[: len(_NEEDED)]), *_server(row[len(_NEEDED) :], here)]
+        spread = setting.statements.spread
+        return [*_rights(row[: len(_NEEDED)]), *_server(row[len(_NEEDED) :], here, spread=spread)]
 
     return Call([Statement(f"SELECT {columns}".encode(), {})], read)
 
@@ -93,13 +95,15 @@ def _rights(row: Row) -> Iterator[Finding]:
         yield Finding("permissions", Level.OK, "this role has what an application needs")
 
 
-def _server(row: Row, here: float) -> Iterator[Finding]:
+def _server(row: Row, here: float, *, spread: bool) -> Iterator[Finding]:
     may_delete, version, commit, standbys, checksums, vacuum, clock, size, triggers, indexes = row
     if may_delete:
         text = "this role may delete entries: it owns the tables, or is a superuser"
         yield Finding("permissions", Level.NOTE, text, "run the application as a role of its own")
     yield Finding("versions", Level.OK, f"PostgreSQL {version}")
-    yield _schema(triggers or [], indexes)
+    yield _schema(TRIGGERS if spread else triggers or [], indexes)
+    if spread:
+        yield Finding("schema", Level.NOTE, _SPREAD, "let `verify` run regularly")
     yield _commits(commit, standbys)
     if checksums == "off":
         text = "the server keeps no checksums of its pages"
@@ -112,7 +116,7 @@ def _server(row: Row, here: float) -> Iterator[Finding]:
     yield Finding("space", Level.OK, text)
 
 
-def _schema(triggers: Sequence[Any], indexes: int) -> Finding:
+def _schema(triggers: Collection[Any], indexes: int) -> Finding:
     missing = sorted(TRIGGERS - set(triggers))
     if missing:
         text = f"the trigger {missing[0]} is missing or disabled: an entry could be changed"

@@ -15,7 +15,7 @@ from psycopg import conninfo as addresses
 
 from clm_ethics.errors import StorageError, StorageUnavailable, UsageError
 from clm_ethics.storage.postgresql_errors import translate
-from clm_ethics.storage.postgresql_schema import judge, opening
+from clm_ethics.storage.postgresql_schema import is_spread, judge, opening, prepare
 from clm_ethics.storage.postgresql_scrub import scrubbing
 from clm_ethics.storage.postgresql_sql import Statements, confirmed, unconfirmed
 from clm_ethics.storage.postgresql_waiting import AsyncConnection, Connection
@@ -77,6 +77,10 @@ class Setting:
         """Return the steps of opening."""
         return opening(self.schema, self.quoted, self.place, timeout=self.timeout, create=create)
 
+    def preparing(self) -> Statement:
+        """Return what each new connection is told and asked."""
+        return prepare(self.timeout, self.quoted)
+
     def scrubbing(self, *, full: bool) -> Scrubbing:
         """Return the steps of a scrub."""
         return scrubbing(self.schema, self.quoted, self.place, timeout=self.timeout, full=full)
@@ -114,6 +118,7 @@ class Setting:
             self.trouble = error
             raise
         connection.confirms = bool(rows[0][5])
+        self.statements.spread = is_spread(rows[0])
 
     def attend(self, connection: Connection | AsyncConnection) -> None:
         """Let a new connection wait no longer than was agreed, and hear what the server warns of."""

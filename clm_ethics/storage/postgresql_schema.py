@@ -3,12 +3,12 @@
 The tables live in a namespace of their own. The stream leads every key, nothing is numbered by
 a sequence, and no lock is global (but for the one while tables are created). The database
 itself refuses to alter or delete an entry, except that its body is forgotten. Spread over nodes,
-where triggers are not to be had, the grants alone do so.
+where triggers are not to be had, the grants alone do so (``postgresql_spread``).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from clm_ethics.errors import StorageCorrupt, StorageUnavailable
 from clm_ethics.storage.postgresql_sql import BEGIN, COMMIT, Row, Statement
@@ -67,16 +67,6 @@ GRANTS: Final = (
 )
 """All that the role of an application needs."""
 
-DISTRIBUTE: Final = (
-    # Citus refuses triggers on distributed tables: there the grants alone guard the entries.
-    "DROP FUNCTION {s}.refuse() CASCADE",
-    "SELECT create_reference_table(%(about)s::regclass)",
-    "SELECT create_distributed_table(%(head)s::regclass, 'stream')",
-    "SELECT create_distributed_table(%(entry)s::regclass, 'stream', colocate_with => %(head)s)",
-    "SELECT create_distributed_table(%(mark)s::regclass, 'stream', colocate_with => %(head)s)",
-)
-"""Spreads the streams over the nodes of Citus; what belongs to one stream stays on one node."""
-
 # Settings of each connection, whatever role and database prefer. Plans are those for large tables
 # from the first row on: a plan that was made while a table was small would be kept.
 _SETTINGS: Final = {
@@ -85,7 +75,6 @@ _SETTINGS: Final = {
     "search_path": "pg_catalog",
     "enable_seqscan": "off",
     "jit": "off",
-    "plan_cache_mode": "force_generic_plan",
 }
 IDENTITY: Final = (
     "(SELECT system_identifier FROM pg_catalog.pg_control_system()),"
@@ -100,7 +89,13 @@ _PREPARE: Final = (
     " current_setting('synchronous_standby_names'),"
     " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
     " WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false),"
-    " set_config('lock_timeout', %(wait)s, false), "
+    " set_config('lock_timeout', %(wait)s, false),"
+    # Whether the streams are spread over nodes, so that writes go through the function (see
+    # postgresql_spread). Citus cannot plan most statements without their values: generic plans would
+    # be refused where it is at home.
+    " to_regproc(%(write)s) IS NOT NULL,"
+    " set_config('plan_cache_mode', CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_extension"
+    " WHERE extname = 'citus') THEN 'auto' ELSE 'force_generic_plan' END, false), "
     + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items())
 ).encode()
 _TABLES: Final = Statement(
@@ -110,16 +105,21 @@ _TABLES: Final = Statement(
     {},
 )
 
-_DISTRIBUTED: Final = b"SELECT 1 FROM pg_catalog.pg_dist_partition WHERE logicalrelid = %(head)s::regclass"
 
-
-def prepare(timeout: float) -> Statement:
+def prepare(timeout: float, quoted: str) -> Statement:
     """Return what sets a connection's settings and asks what :func:`judge` judges.
 
     Args:
         timeout: how long a statement may wait for another's lock, in seconds.
+        quoted: the namespace, as it stands in statements.
     """
-    return Statement(_PREPARE, {"wait": str(max(1, round(timeout * 1000)))})
+    write = quoted.replace("%%", "%") + ".write"
+    return Statement(_PREPARE, {"wait": str(max(1, round(timeout * 1000))), "write": write})
+
+
+def is_spread(row: Row) -> bool:
+    """Read from the answer to :func:`prepare` whether the streams are spread over nodes."""
+    return bool(row[8])
 
 
 def judge(row: Row, place: str) -> None:
@@ -157,7 +157,7 @@ def opening(name: str, quoted: str, place: str, *, timeout: float, create: bool)
         StorageUnavailable: see :func:`judge`; or there are no tables, and none may be created.
         StorageCorrupt: the tables are of a newer version, or some are missing.
     """
-    judge((yield prepare(timeout))[0], place)
+    judge((yield prepare(timeout, quoted))[0], place)
     number = yield from _recognise(name, quoted, place)
     if number == SCHEMA:
         return
@@ -181,36 +181,6 @@ def opening(name: str, quoted: str, place: str, *, timeout: float, create: bool)
             yield Statement(text.replace("{s}", quoted).encode(), {})
     if number < SCHEMA:
         yield Statement(f"UPDATE {quoted}.about SET schema = {SCHEMA}".encode(), {})
-    yield COMMIT
-
-
-def distribution(quoted: str, place: str, *, tables: bool) -> Opening:
-    """Check that Citus is there, and then, if *tables* are, distribute them; may be repeated.
-
-    Args:
-        quoted: the namespace, as it stands in statements.
-        place: what errors call the storage.
-        tables: whether the tables have been created; otherwise only the extension is looked for.
-
-    Raises:
-        StorageUnavailable: the database has no such extension.
-    """
-    if not (yield Statement(b"SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus'", {})):
-        raise StorageUnavailable(
-            "has not the extension citus",
-            written=False,
-            place=place,
-            remedy="CREATE EXTENSION citus in this database, or leave the tables on one server",
-        )
-    if not tables:
-        return
-    plain = quoted.replace("%%", "%")
-    names: dict[str, Any] = {name: f"{plain}.{name}" for name in ("about", "head", "entry", "mark")}
-    yield BEGIN
-    yield Statement(f"LOCK TABLE {quoted}.about".encode(), {})
-    if not (yield Statement(_DISTRIBUTED, names)):
-        for text in DISTRIBUTE:
-            yield Statement(text.replace("{s}", quoted).encode(), names)
     yield COMMIT
 
 

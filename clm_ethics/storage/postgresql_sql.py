@@ -151,6 +151,12 @@ _MOVED: Final = (
     " ON CONFLICT (stream, token) DO UPDATE SET at = excluded.at"
 )
 _GONE: Final = " AND token <> ALL (%(tokens)b::bytea[])"
+# Nothing but the call, whose first argument says where it belongs: so Citus lets that node do it.
+_CALL: Final = (
+    "SELECT {s}.write(%(stream)s::bytea, %(expected)s::bigint, %(version)s::bigint, %(length)s::bigint,"
+    " %(digest)s::bytea, %(state)s::bytea, %(data)s::bytea, %(tokens)b::bytea[], %(instants)b::bigint[],"
+    " %(numbers)b::bigint[], %(links)b::bytea[], %(bodies)b::bytea[], %(forget)b::bigint[])"
+)
 
 
 class Statements:
@@ -159,11 +165,15 @@ class Statements:
     Args:
         schema: the namespace as it stands in statements: quoted where it has to be.
         place: what errors call the storage.
+
+    Attributes:
+        spread: the streams are spread over nodes: a write calls the function that lies with them.
     """
 
     def __init__(self, schema: str, place: str) -> None:
         self._schema = schema
         self._place = place
+        self.spread = False
         self._texts: dict[str, bytes] = {}
         self._shapes: dict[Shape, bytes] = {}
 
@@ -218,13 +228,13 @@ class Statements:
         """
         check_writes(writes)
         if len(writes) == 1:
-            return Call([self._write(writes[0])], lambda answers: [bool(answers[0])], writes=True)
+            return Call([self._write(writes[0])], lambda answers: [_was_made(answers[0])], writes=True)
         order = sorted(range(len(writes)), key=lambda n: writes[n].stream)
         statements = [BEGIN, *(self._write(writes[n]) for n in order), COMMIT]
 
         def read(answers: Sequence[Sequence[Row]]) -> Sequence[bool]:
             made = dict(zip(order, answers[1:-1], strict=True))
-            return [bool(made[n]) for n in range(len(writes))]
+            return [_was_made(made[n]) for n in range(len(writes))]
 
         return Call(statements, read, writes=True)
 
@@ -235,11 +245,13 @@ class Statements:
 
         def read(answers: Sequence[Sequence[Row]]) -> Sequence[bool]:
             made = dict(zip(order, answers, strict=True))
-            return [bool(made[n]) for n in range(len(writes))]
+            return [_was_made(made[n]) for n in range(len(writes))]
 
         return Call([self._write(writes[n]) for n in order], read)
 
     def _write(self, write: Write) -> Statement:
+        if self.spread:
+            return Statement(self._text(_CALL), _arguments(write))
         stream, expected, head, entries, forget = write
         if head is None:
             text = self._whole("DELETE FROM {s}.head" + _FITS, _UNMARK.replace("{other}", ""))
@@ -301,6 +313,33 @@ def _marks(*, creating: bool, some: bool) -> str:
     if not some:
         return _UNMARK.replace("{other}", "")
     return _UNMARK.replace("{other}", _GONE) + _MARK.replace("{other}", _MOVED)
+
+
+def _was_made(rows: Sequence[Row]) -> bool:
+    """Read the answer to a write: no row, or what the function said."""
+    return bool(rows and rows[0][0])
+
+
+def _arguments(write: Write) -> dict[str, Any]:
+    """Return what the function ``write`` of a spread storage is given; no version: delete."""
+    stream, expected, head, entries, forget = write
+    version, length, digest, state, data, marks = head or (None, None, None, None, None, None)
+    ordered = None if marks is None else sorted(marks)
+    return {
+        "stream": stream,
+        "expected": Int8(expected),
+        "version": version and Int8(version),
+        "length": None if length is None else Int8(length),
+        "digest": digest,
+        "state": state,
+        "data": data,
+        "tokens": ordered and [mark.token for mark in ordered],
+        "instants": ordered and [Int8(mark.at) for mark in ordered],
+        "numbers": [Int8(entry.index) for entry in entries],
+        "links": [entry.digest for entry in entries],
+        "bodies": [entry.body for entry in entries],
+        "forget": [Int8(index) for index in forget],
+    }
 
 
 def _parameters(write: Write, head: Head) -> dict[str, Any]:

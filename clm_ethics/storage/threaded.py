@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from clm_ethics.errors import StorageUnavailable, UsageError
-from clm_ethics.storage.contract import Closable, Joinable, Scrubbable
+from clm_ethics.storage.contract import Closable, Joinable, Scannable, Scrubbable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,6 +69,14 @@ class Threaded:
         """See :class:`clm_ethics.storage.Scrubbable`; nothing is said by a storage that cannot."""
         return await self._run(lambda storage: storage.scrub() if isinstance(storage, Scrubbable) else ())
 
+    async def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """See :class:`clm_ethics.storage.AsyncScannable`.
+
+        Raises:
+            UsageError: the storage inside lists no streams.
+        """
+        return await self._run(partial(_scan, after=after, limit=limit))
+
     def joined(self, connection: object, /) -> JoinedStorage | AsyncJoinedStorage:
         """See :class:`clm_ethics.storage.Joinable`: the host's connection stays in the host's thread."""
         storage: object = self._storage
@@ -124,6 +132,14 @@ class Threaded:
 
                 self._worker = ThreadPoolExecutor(1, thread_name_prefix="clm_ethics-storage")
             return self._worker.submit(call)
+
+
+def _scan(storage: Storage, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+    if not isinstance(storage, Scannable):
+        raise UsageError(
+            "this storage cannot list its streams", place="scan", remedy="give it a method `scan` (Scannable)"
+        )
+    return storage.scan(after=after, limit=limit)
 
 
 def _unusable(what: str) -> StorageUnavailable:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clm_ethics.storage.contract import MAX_ID, Closable, Entry, Head, Mark, Scrubbable, Write
+from clm_ethics.storage.contract import MAX_ID, Closable, Entry, Head, Mark, Scannable, Scrubbable, Write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,14 +99,25 @@ class _Scrubbing(Apart):
         return self._inner.scrub()
 
 
-class _Both(_Closing, _Scrubbing):
-    pass
+class _Scanning(Apart):
+    def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """List what has the prefix; the longest names stand elsewhere, and are left out."""
+        assert isinstance(self._inner, Scannable)
+        fits = isinstance(after, bytes) and len(after) <= MAX_ID - PREFIX
+        page = self._inner.scan(after=self._prefix + after if fits else after, limit=limit)
+        return [(name[PREFIX:], version) for name, version in page if name[:PREFIX] == self._prefix]
 
 
 def apart(inner: Storage, prefix: bytes) -> Apart:
-    """Return *inner* with *prefix* before every name; it can be closed and scrubbed if *inner* can."""
-    kinds = {(False, False): Apart, (True, False): _Closing, (False, True): _Scrubbing, (True, True): _Both}
-    return kinds[isinstance(inner, Closable), isinstance(inner, Scrubbable)](inner, prefix)
+    """Return *inner* with *prefix* before every name; it can be closed, scrubbed, scanned if *inner* can."""
+    abilities: tuple[tuple[type, type[Apart]], ...] = (
+        (Closable, _Closing),
+        (Scrubbable, _Scrubbing),
+        (Scannable, _Scanning),
+    )
+    has = tuple(part for ability, part in abilities if isinstance(inner, ability))
+    kind: type[Apart] = type("Apart", has or (Apart,), {})
+    return kind(inner, prefix)
 
 
 __all__ = ["PREFIX", "Apart", "apart"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from inspect import isawaitable, iscoroutinefunction
 from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -66,6 +66,28 @@ class Blocking:
         """See :meth:`clm_ethics.storage.Storage.find`."""
         return self._loop.run(self._storage.find(token, until=until, after=after, limit=limit))
 
+    def interrupted(self, call: Callable[[AsyncStorage], Coroutine[Any, Any, T]], steps: int) -> T | None:
+        """Let the loop begin *call*, cancel it after *steps* rounds; return its answer, if any."""
+
+        async def run() -> T | None:
+            task = asyncio.ensure_future(call(self._storage))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            try:
+                return await task
+            except asyncio.CancelledError:
+                return None
+
+        return self._loop.run(run())
+
+
+class _Scanning(Blocking):
+    def scan(self, *, after: bytes, limit: int) -> Sequence[tuple[bytes, int]]:
+        """See :class:`clm_ethics.storage.AsyncScannable`."""
+        storage: Any = self._storage
+        return self._loop.run(_awaited(lambda: storage.scan(after=after, limit=limit)))
+
 
 class ClosableBlocking(Blocking):
     """The same for a storage that can be closed: by ``aclose``, or by a ``close`` that is awaited."""
@@ -76,6 +98,19 @@ class ClosableBlocking(Blocking):
         self._loop.run(_awaited(storage.aclose if hasattr(storage, "aclose") else storage.close))
 
 
+class _Both(ClosableBlocking, _Scanning):
+    pass
+
+
+_KINDS: Final = {
+    (False, False): Blocking,
+    (False, True): _Scanning,
+    (True, False): ClosableBlocking,
+    (True, True): _Both,
+}
+"""By whether it can be closed, and lists its streams."""
+
+
 def blocking(storage: Storage | AsyncStorage | Awaitable[AsyncStorage], loop: Callable[[], Loop]) -> Storage:
     """Return *storage* as a blocking one; *loop* is called only if it is (or opens) an asynchronous one."""
     opened: Any = storage
@@ -84,7 +119,7 @@ def blocking(storage: Storage | AsyncStorage | Awaitable[AsyncStorage], loop: Ca
     if not iscoroutinefunction(opened.load):
         return cast("Storage", opened)
     closable = hasattr(opened, "aclose") or hasattr(opened, "close")
-    return (ClosableBlocking if closable else Blocking)(opened, loop())
+    return _KINDS[closable, hasattr(opened, "scan")](opened, loop())
 
 
 async def _awaited(call: Callable[[], Any]) -> Any:

@@ -51,6 +51,7 @@ from clm_ethics.testing.conformance_lasting import Lasting
 from clm_ethics.testing.conformance_model import AgainstTheModel
 from clm_ethics.testing.conformance_pages import Pages
 from clm_ethics.testing.conformance_races import Races
+from clm_ethics.testing.conformance_scans import Cancelled, Scanning
 from clm_ethics.testing.conformance_tools import (
     Connect,
     close,
@@ -75,6 +76,18 @@ if TYPE_CHECKING:
 __all__ = ["Connect", "StorageConformance"]
 
 BYTES = [b"", b"\x00", b"a\x00b", b"\xff\xfe", "Zoë \u202e".encode(), b"'; --", b" ", bytes(range(256))]
+# What a driver or a codec on the way could take for a spelling of something else.
+BYTES += [
+    b"DEADBEEF00",
+    b"\\xDEADBEEF",
+    b"0XDEADBEEF",
+    b"NULL",
+    b"-0",
+    b"1E5",
+    b"QUJD\n",
+    b'{"a": 1}',
+    b"%41",
+]
 IDS = [
     b"\x00",
     b"\x00\x00",
@@ -89,7 +102,19 @@ IDS = [
 ]
 
 
-class StorageConformance(Groups, Keeping, Opaque, Lasting, Pages, Enrolling, Races, Checked, AgainstTheModel):
+class StorageConformance(
+    Groups,
+    Keeping,
+    Opaque,
+    Lasting,
+    Pages,
+    Enrolling,
+    Races,
+    Checked,
+    Scanning,
+    Cancelled,
+    AgainstTheModel,
+):
     """Every guarantee of the contract, by its number, as far as one process can see it."""
 
     patience = 180.0

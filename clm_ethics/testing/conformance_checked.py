@@ -149,6 +149,25 @@ class Checked:
         assert before == (living(storage, b"s"), story(storage, b"s"), marked(storage, b"u"))
         assert [None, None] == [load(storage, b"sound"), load(storage, b"new")]
 
+    def test_12_checked_continuity_undoes_the_call(self, opens: Connect) -> None:
+        """Who compares entries with the stored length, and raises, has made nothing of the call."""
+        storage = opens()
+        create(storage, b"s", head(1, 2), *entries(1, 2))
+        create(storage, b"full", head(1, 1), entry(1))
+        for broken in (
+            Write(b"s", 1, kept(2, 5), (entry(5),)),
+            Write(b"new", 0, head(2, 3), (entry(3),)),
+            Write(b"full", 1, None),
+        ):
+            call = [Write(b"before", 0, head(1)), broken, Write(b"zz", 0, head(1))]
+            try:
+                storage.commit(call)
+            except ValueError:
+                assert [None] * 2 == list(storage.load([b"before", b"zz"]))
+                assert [] == [*storage.entries(b"s", after=2, limit=9), *story(storage, b"new")]
+            else:  # the caller's duty, and no adapter's: nothing can be said of what is stored
+                return
+
     @pytest.mark.parametrize("what", ["two writes for one stream", "a gap in the entries", "a huge body"])
     def test_12_checked_leaves_nothing_behind(self, opens: Connect, what: str) -> None:
         """After a malformed call nothing of it is made by the next one, and nobody is kept waiting."""

@@ -36,6 +36,7 @@ from clm_ethics.testing.faults import (
     small_disk,
     spread,
     tracing,
+    unsynced_answers,
     unsynced_names,
     untraceable,
 )
@@ -120,6 +121,12 @@ class StorageFileConformance:
         few = self._counted(fresh(), tmp_path, SYNCS)
         many = self._counted(fresh(), tmp_path, SYNCS, calls=self.calls * 3)
         assert many - few >= self.calls * 2, "calls were acknowledged that nothing had made durable"
+
+    def test_05_durable_by_a_sync_after_the_writing(self, fresh: Callable[[], Place], tmp_path: Path) -> None:
+        """Between the writing for a call and its answer there is a sync of what was written."""
+        log = tmp_path / "answers.trace"
+        self._traced(fresh(), log, f"sendto,openat,{WRITES},{SYNCS}")
+        assert unsynced_answers(log) == 0, "calls were answered whose bytes were synced by nothing"
 
     def test_05_durable_under_its_name(self, fresh: Callable[[], Place], tmp_path: Path) -> None:
         """A file that was made or renamed is not lost with its name: its folder is synced afterwards."""

@@ -197,6 +197,31 @@ class Groups:
         assert [None, None, b"body of 3", b"body of 4"] == [each.body for each in story(storage, b"s")]
         assert [3] == [each and each.version for each in storage.load((b"s",))]
 
+    def test_03_told_without_touching_the_callers_lists(self, opens: Connect) -> None:
+        """What the caller gave stands as it was given: order, length and members."""
+        storage = opens()
+        marks = head(1, 2, marks=[(b"z", 2), (b"a", 1)]).marks
+        given = [
+            Write(each, 0, Head(1, 2, b"d", b"s", b"v", marks), [*entries(1, 2)], [])
+            for each in (b"9", b"1", b"5")
+        ]
+        given.append(Write(b"9", 1, kept(2, 2), [], [2, 1, 2]))
+        for call in (given[:3], given[3:]):
+            before = [each._replace(entries=[*each.entries], forget=[*each.forget]) for each in call]
+            assert [True] * len(before) == list(storage.commit(call))
+            assert before == call
+        asked = [b"9", b"0", b"1", b"9"]
+        assert [2, None, 1, 2] == [each and each.version for each in storage.load(asked)]
+        assert [b"9", b"0", b"1", b"9"] == asked
+
+    def test_03_told_for_deletions_that_do_not_fit(self, opens: Connect) -> None:
+        """A deletion whose version is over is refused, though the stream has entries by now."""
+        storage = opens()
+        create(storage, b"s", head(1))
+        make(storage, Write(b"s", 1, kept(2, 2), entries(1, 2)))
+        assert [False, True] == list(storage.commit([Write(b"s", 1, None), Write(b"t", 0, head(1))]))
+        assert [2, 1] == [each and each.version for each in storage.load([b"s", b"t"])]
+
     def test_14_impatient_whatever_comes_next(self, opens: Connect) -> None:
         """A refused creation, change and deletion are over: nothing that is called later makes them."""
         storage, other = opens(), opens()

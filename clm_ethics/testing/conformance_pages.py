@@ -131,6 +131,7 @@ class Pages:
         """Many streams with the same instant are paged by their names, each once, whatever the page."""
         storage = opens()
         edges = {b"z\x00", b"z", b"z\xff", b"\xff", b"\x7f", b"\x80", b"Z", b"\x00", b"\x00\x01", b"1" * 50}
+        edges |= {b"p" * (MAX_ID - 9) + bytes([n]) for n in (0, 1, 97, 255)}  # alike for long
         names = sorted(edges | {b"%d" % n for n in range(50)})
         make(storage, *(Write(each, 0, head(1, marks=[(b"t", 7), (b"before", 6)])) for each in names[::-1]))
         assert [(7, each) for each in names] == marked(storage, b"t", limit=limit)
@@ -197,6 +198,24 @@ class Pages:
                 marked(storage, token, limit=1) for token in (b"a", b"b", b"B", b"c")
             ]
             assert tuple(Mark(*each) for each in sorted(given)) == living(storage, b"s").marks
+
+    def test_11_marks_handed_over_in_a_group(self, opens: Connect) -> None:
+        """In one call a mark goes from stream to stream, at the same instant; each is found with its own."""
+        storage, names = opens(), [b"a", b"b", b"c"]
+        make(storage, *(Write(each, 0, head(1, marks=[(b"t", 5)][: each == b"a"])) for each in names))
+        for step in range(1, 7):
+            before, after = names[(step - 1) % 3], names[step % 3]
+            given = [
+                Write(before, step, head(step + 1)),
+                Write(after, step, head(step + 1, marks=[(b"t", 5)])),
+            ]
+            third = names[(step + 1) % 3]
+            group = [*given[:: 1 if step % 2 else -1], Write(third, step, kept(step + 1))]
+            make(storage, *group)
+            assert [(5, after)] == marked(storage, b"t")
+            assert [each == after for each in names] == [
+                bool(each and each.marks) for each in storage.load(names)
+            ]
 
     def test_11_marks_of_tokens_that_begin_alike(self, opens: Connect) -> None:
         """A token finds its own marks only, not those of a token that begins or ends like it."""

@@ -70,6 +70,26 @@ class Races:
             assert made.count(True) == 1
             assert living(storages[0], b"s").digest == b"%d" % made.index(True)
 
+    def test_02_conditional_one_winner_of_groups(self, opens: Connect) -> None:
+        """Where groups that expect the same versions meet, each of their writes has one winner."""
+        storages = [opens() for _ in range(self.writers)]
+        names = [b"g%d" % n for n in range(3)]
+        make(storages[0], *(Write(each, 0, head(1)) for each in names))
+        made: list[list[list[bool]]] = [[] for _ in storages]
+
+        def write(who: int, at_once: Callable[[], object]) -> None:
+            for version in range(1, self.appends + 1):
+                group = [Write(each, version, kept(version + 1, digest=b"%d" % who)) for each in names]
+                at_once()
+                made[who].append(list(storages[who].commit(group)))
+                at_once()
+
+        in_step(*(partial(write, who) for who in range(self.writers)))
+        for round_ in zip(*made, strict=True):
+            assert [1] * len(names) == [sum(each) for each in zip(*round_, strict=True)]
+        last = [list(each).index(True) for each in zip(*(mine[-1] for mine in made), strict=True)]
+        assert [b"%d" % who for who in last] == [living(storages[0], each).digest for each in names]
+
     def test_02_conditional_one_creator(self, opens: Connect) -> None:
         """Of several that create the same stream at once, exactly one does."""
         storages = [opens() for _ in range(self.writers)]

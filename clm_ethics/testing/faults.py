@@ -113,6 +113,30 @@ def repeated_syncs(log: Path) -> list[str]:
     return repeated
 
 
+def unsynced_answers(log: Path) -> int:
+    """Count the answers of ``work`` that nothing made durable: written before each, and not synced after.
+
+    The *log* has ``sendto``, ``openat``, :data:`WRITES` and :data:`SYNCS`. One synced file that was
+    written is enough: which other files may wait, only their adapter knows.
+    """
+    syncs, writes = SYNCS.split(","), [each.strip("?") for each in WRITES.split(",")]
+    direct, written = set[str](), set[str]()
+    count, safe = 0, True  # nothing is asked of the first answer: the storage is new
+    for name, text in _calls(log):
+        file = _file(text)
+        if name == "openat" and re.search(r"O_D?SYNC", text):
+            direct.update(re.findall(r" = \d+<([^>]*)>$", text))
+        elif name == "sendto" and "made" in text:
+            count += bool(written) and not safe
+            written, safe = set(), False
+        elif name in writes and " = -1 " not in text:
+            written.add(file)
+            safe = safe or file in direct or "SYNC" in text
+        elif name in syncs and " = -1 " not in text:
+            safe = safe or file in written or name in {"sync", "syncfs", "msync"}
+    return count
+
+
 def unsynced_names(log: Path) -> list[str]:
     """Return the files that are still there, and whose folder was not synced after they got their name."""
     waiting: dict[Path, list[str]] = {}
@@ -192,6 +216,7 @@ __all__ = [
     "small_disk",
     "spread",
     "tracing",
+    "unsynced_answers",
     "unsynced_names",
     "untraceable",
 ]

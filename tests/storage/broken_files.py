@@ -30,6 +30,20 @@ class SyncsLater(SqliteStorage):
         return connection
 
 
+class SyncsBeforeWriting(SqliteStorage):
+    """Syncs its log once a call: before it writes to it."""
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = super()._opened()
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    def commit(self, writes: Sequence[Write], /) -> Sequence[bool]:
+        with Path(f"{self._path}-wal").open("ab") as log:
+            os.fsync(log.fileno())
+        return super().commit(writes)
+
+
 class WritesInTwoTransactions(SqliteStorage):
     """Commits the head with its state first, and the rest of a write afterwards."""
 
@@ -225,6 +239,7 @@ KINDS = {
     each.__name__.lower(): each
     for each in (
         SyncsLater,
+        SyncsBeforeWriting,
         WritesInTwoTransactions,
         AcknowledgesFirst,
         HidesFullDisks,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from itertools import product
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,17 @@ import pytest
 
 from clm_ethics.storage.memory import MemoryStorage
 from clm_ethics.testing import StorageConformance
+from clm_ethics.testing.blocking import Loop, blocking
 from clm_ethics.testing.conformance_tools import patient
-from tests.storage import broken, broken_bytes, broken_calls, broken_connections, broken_pages, broken_subtle
+from tests.storage import (
+    broken,
+    broken_blind,
+    broken_bytes,
+    broken_calls,
+    broken_connections,
+    broken_pages,
+    broken_subtle,
+)
 from tests.storage.broken_connections import Connection
 
 if TYPE_CHECKING:
@@ -157,7 +167,25 @@ MUTANTS = {
     broken_subtle.CreatesFromARemnant: {10},
     broken_subtle.DeletesFewMarks: {10},
     broken_subtle.QueuesTheBusy: {14},
+    broken_blind.ScansFullPagesOnly: {4},
+    broken_blind.ScansShortNamesFirst: {4},
+    broken_blind.ScansTheDeleted: {10},
+    broken_blind.ScansFirstVersions: {4},
+    broken_blind.ScansAnything: {12},
+    broken_blind.ChecksGroupsBefore: {2},
+    broken_blind.RespellsHex: {6},
+    broken_blind.SortsTheCallersList: {3},
+    broken_blind.HandsOverNoMarks: {11},
+    broken_blind.ComparesTheBeginning: {11},
+    broken_blind.RefusesFullDeletions: {3},
+    broken_blind.ChecksAsItGoes: {12},
+    broken_blind.TearsWhenCancelled: {1},
+    broken_blind.AnswersWhenCancelled: {1},
 }
+
+
+SOUND = {Connection, broken_blind.Awaiting}
+"""What mutants are made of, and is none."""
 
 
 class Quick(StorageConformance):
@@ -178,8 +206,17 @@ def connecting(mutant: type) -> Connect:
     if issubclass(mutant, (Connection, broken.ReadsStale)):
         memory = MemoryStorage()
         return lambda: mutant(memory)
+    if issubclass(mutant, broken_blind.Awaiting):
+        memory = MemoryStorage()
+        return lambda: blocking(mutant(memory), loop)
     one = mutant()
     return lambda: one
+
+
+@cache
+def loop() -> Loop:
+    """Return the event loop of all awaiting mutants; its thread ends with the tests."""
+    return Loop()
 
 
 def facts(number: int | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -212,7 +249,7 @@ def test_a_broken_adapter_fails_at_the_guarantee_it_breaks(mutant: type) -> None
 
 def test_a_sound_adapter_fails_nowhere() -> None:
     """Run by hand in the same way, the specification itself has no failure."""
-    for sound in (MemoryStorage, Connection):
+    for sound in (MemoryStorage, Connection, broken_blind.Awaiting):
         assert [] == [fact for fact in facts() if falls(sound, *fact)]
 
 
@@ -226,9 +263,17 @@ def test_every_broken_adapter_is_tried() -> None:
     """No mutant was written and forgotten."""
     written = {
         each
-        for module in (broken, broken_bytes, broken_calls, broken_connections, broken_pages, broken_subtle)
+        for module in (
+            broken,
+            broken_blind,
+            broken_bytes,
+            broken_calls,
+            broken_connections,
+            broken_pages,
+            broken_subtle,
+        )
         for name, each in inspect.getmembers(module, inspect.isclass)
-        if each.__module__ == module.__name__ and not name.startswith("_") and each is not Connection
+        if each.__module__ == module.__name__ and not name.startswith("_") and each not in SOUND
     }
     assert written == MUTANTS.keys()
 

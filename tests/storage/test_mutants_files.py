@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CAUGHT = {
     "syncslater": "test_05_durable_a_sync_for_each_call",
+    "syncsbeforewriting": "test_05_durable_by_a_sync_after_the_writing",
     "writesintwotransactions": "test_01_atomic_killed_at_every_write",
     "acknowledgesfirst": "test_05_durable_when_killed",
     "hidesfulldisks": "test_13_contained_when_writes_fail",

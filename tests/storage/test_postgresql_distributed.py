@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,16 @@ import pytest
 from clm_ethics.commands import main
 from clm_ethics.errors import StorageUnavailable
 from clm_ethics.storage.contract import FIRST, Write
-from clm_ethics.storage.postgresql import PostgresStorage, create
+from clm_ethics.storage.postgresql import AsyncPostgresStorage, PostgresStorage, create
 from clm_ethics.storage.postgresql_schema import SCHEMA, prepare
+from clm_ethics.storage.postgresql_spread import WRITE
 from clm_ethics.storage.postgresql_sql import Statements
+from clm_ethics.testing import StorageConformance
 from clm_ethics.testing.conformance_tools import create as create_stream
 from clm_ethics.testing.conformance_tools import entries, entry, head, kept, make, story
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from clm_ethics.storage.postgresql_sql import Call
     from tests.storage.postgresql_server import Server
@@ -58,7 +61,7 @@ def touched(server: Server, call: Call[Any]) -> dict[str, set[str]]:
             walk({"Actual Loops": 1, **each})
 
     with psycopg.connect(server.address(), autocommit=True) as connection:
-        connection.execute(*prepare(10))
+        connection.execute(*prepare(10, "parted"))
         for statement in call.statements:
             asked = b"EXPLAIN (ANALYZE, COSTS OFF, FORMAT JSON) " + statement.text
             [[[plan]]] = connection.execute(asked, statement.values).fetchall()
@@ -138,6 +141,15 @@ CREATE FUNCTION pg_catalog.create_distributed_table(table_name regclass, distrib
     END $$;
 CREATE FUNCTION pg_catalog.create_reference_table(table_name regclass) RETURNS void
     LANGUAGE sql AS $$ INSERT INTO pg_dist_partition VALUES (table_name, NULL, NULL) $$;
+CREATE FUNCTION pg_catalog.create_distributed_function(function_name regprocedure,
+    distribution_arg_name text DEFAULT NULL, colocate_with text DEFAULT 'default',
+    force_delegation bool DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_proc WHERE oid = function_name AND proargtypes[0] = 'bytea'::regtype
+        AND proargnames[1] = distribution_arg_name) THEN
+        RAISE 'the argument is not there, or of another type than the column'; END IF;
+    INSERT INTO pg_dist_partition
+        VALUES (colocate_with::regclass, 'function ' || distribution_arg_name, function_name);
+    END $$;
 """
 
 
@@ -185,7 +197,10 @@ def test_the_tables_are_distributed_by_stream(stand_in: str, capsys: pytest.Capt
         ("clm_ethics.head", "stream", "default"),
         ("clm_ethics.entry", "stream", '"clm_ethics".head'),
         ("clm_ethics.mark", "stream", '"clm_ethics".head'),
-    ] == said(stand_in)
+    ] == said(stand_in)[:4]
+    [(beside, argument, function)] = said(stand_in)[4:]
+    assert ("clm_ethics.head", "function of_stream") == (beside, argument)
+    assert function.startswith("clm_ethics.write(bytea,bigint,")
     application = stand_in.replace("postgres@", "spread_app@")
     with closing(PostgresStorage(application)) as storage:
         create_stream(storage, b"s", head(1, 2, marks=[(b"t", 1)]), *entries(1, 2))
@@ -200,7 +215,102 @@ def test_the_tables_are_distributed_by_stream(stand_in: str, capsys: pytest.Capt
 def test_a_namespace_whose_name_needs_quoting_is_distributed(stand_in: str) -> None:
     """The name that is told is the quoted one."""
     create(stand_in, schema='odd "%s"', distributed=True)
-    assert len(said(stand_in)) == 4
+    assert len(said(stand_in)) == 5
+    with closing(PostgresStorage(stand_in, schema='odd "%s"')) as storage:
+        create_stream(storage, b"s", head(1, 1), entry(1))
+        assert [entry(1)] == story(storage, b"s")
+
+
+def test_plans_are_made_with_values_where_citus_is(stand_in: str, emptied: Server) -> None:
+    """Citus has no generic plan for most statements; elsewhere each is planned once."""
+    for address, expected in ((stand_in, "auto"), (emptied.address(), "force_generic_plan")):
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(*prepare(10, '"clm_ethics"'))
+            assert [(expected,)] == connection.execute("SHOW plan_cache_mode").fetchall()
+
+
+def test_a_spread_storage_is_in_order(stand_in: str) -> None:
+    """The triggers that are not there by design are a note, and no fault."""
+    create(stand_in, distributed=True)
+    with closing(PostgresStorage(stand_in)) as storage:
+        found = storage.check()
+    assert [] == [each for each in found if each.level == "fault"]
+    assert any("spread over nodes" in each.text for each in found)
+
+
+@pytest.fixture
+def spread(parted: Server) -> Server:
+    """Return the server, whose namespace ``parted`` is written by the function of a spread storage."""
+    parted.execute(
+        WRITE.replace("{s}", "parted"),
+        # What Citus takes away, and what its nodes add: a plan for each call.
+        "ALTER FUNCTION parted.write SET plan_cache_mode = force_custom_plan",
+    )
+    return parted
+
+
+class TestSpread(StorageConformance):
+    """Written by the function, on partitioned tables without triggers, it keeps the contract."""
+
+    examples, length, many = 2, 2_000, 200
+
+    @pytest.fixture
+    def connect(self, spread: Server) -> Iterator[Callable[[], PostgresStorage]]:
+        """Return what opens the namespace once more."""
+        opened: list[PostgresStorage] = []
+
+        def connect() -> PostgresStorage:
+            opened.append(PostgresStorage(spread.address(), schema="parted", max_size=4))
+            assert opened[-1].load([b"nobody"]) == [None]
+            return opened[-1]
+
+        yield connect
+        for storage in opened:
+            storage.close()
+
+
+def test_an_awaiting_storage_is_spread_too(spread: Server) -> None:
+    """Both colours call the function: what is not continuous is refused by it, and undoes the call."""
+
+    async def run() -> list[object]:
+        async with AsyncPostgresStorage(spread.address(), schema="parted") as storage:
+            said: list[object] = [*await storage.commit([Write(b"s", 0, head(1, 1), (entry(1),))])]
+            for write in (
+                Write(b"s", 1, kept(2, 3), (entry(3),)),
+                Write(b"t", 0, head(1, 1)),
+                Write(b"s", 1, None),
+            ):
+                try:
+                    said += await storage.commit([Write(b"u", 0, head(1)), write])
+                except ValueError as error:
+                    said.append(type(error.__cause__).__name__)
+            return [*said, *await storage.load([b"t", b"u"])]
+
+    expected = [True, "NotNullViolation", "NotNullViolation", "RestrictViolation", None, None]
+    assert expected == asyncio.run(run())
+
+
+def test_the_function_touches_one_partition(spread: Server) -> None:
+    """Every statement of the function names the stream: rows change in one partition of each table."""
+    counted = (
+        "SELECT relname::text FROM pg_stat_xact_user_tables WHERE schemaname = 'parted'"
+        " AND coalesce(seq_scan, 0) + coalesce(idx_scan, 0) + n_tup_ins > 0"
+    )
+    S.spread = True
+    try:
+        calls = [
+            S.commit(HOT["create"]),
+            S.commit([Write(b"s", 1, head(2, 3, marks=[(b"u", 1)]), (entry(3),), (1,))]),
+        ]
+    finally:
+        S.spread = False
+    with psycopg.connect(spread.address()) as connection:
+        for call in calls:
+            [statement] = call.statements
+            assert [(True,)] == connection.execute(statement.text, statement.values).fetchall()
+        touched = [name for (name,) in connection.execute(counted.encode()).fetchall()]
+    assert sorted(TABLES) == sorted({name.partition("_")[0] for name in touched})
+    assert len({name.partition("_")[2] for name in touched if "_" in name}) == 1
 
 
 def test_without_the_extension_nothing_is_created(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
