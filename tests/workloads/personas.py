@@ -273,8 +273,15 @@ class Client:
         assert self.oracle.shared_with(recipient) == found
 
     def read_log(self) -> None:
-        """GET-SYSTEM-LOGS: every customer's story of these days."""
-        self.check_story(self.anybody())
+        """GET-SYSTEM-LOGS: what the ledger has of a span of days is what the stories have of them."""
+        first = self.draw.randint(0, self.oracle.day)
+        since, until = (START + timedelta(days=day) for day in (first, first + self.draw.choice([1, 10, 60])))
+        found = {(each.ref, each.line.index) for each in self.shop.ledger.between(since, until)}
+        told = set()
+        for ref in self.oracle.living():
+            lines = self.shop.customer(ref).history(limit=1000)
+            told |= {(ref, line.index) for line in lines if since <= line.at < until}
+        assert told == {each for each in found if each[0] in self.refs}
 
     def verify_deletion(self) -> None:
         """VERIFY-DELETION: who was erased is erased for everybody, and the certificate is good."""
