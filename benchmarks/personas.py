@@ -1,6 +1,6 @@
 """The four personas of GDPRbench beside the same queries on bare tables, which guarantee nothing.
 
-The mixes are those of the paper (Shastri et al., PVLDB 13(7), 2020, table 2). The rival keeps one
+The mixes are those of the paper (Shastri et al., PVLDB 13(7), 2020). The rival keeps one
 row per person, a row per happening, and indexes on what it is asked for; values lie in clear, no
 read is recorded, nothing is chained, sealed, decided or scrubbed. Both are as durable per query.
 """
@@ -55,7 +55,7 @@ class Ours:
         self.begun = datetime.now(UTC)
 
     def fill(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Enrol everybody; every second one agrees to the newsletter, some are erased."""
+        """Enrol everybody."""
         told = ((ref, {"email": f"{ref}@example.org", "note": note, "region": "DE"}) for ref, note in rows)
         assert self.steward.enroll_many(told, purpose="account", by="desk").enrolled == len(rows)
         self.begun = datetime.now(UTC)
