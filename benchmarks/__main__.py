@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from . import appending, choosing, deciding, decision, importing, reading, sharing, storing, verifying
+from . import (
+    appending,
+    choosing,
+    deciding,
+    decision,
+    importing,
+    personas,
+    reading,
+    sharing,
+    storing,
+    verifying,
+)
 from .measure import TINY, Row, Size, facts
 
 if TYPE_CHECKING:
@@ -24,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Row]]] = {
     "sharing": sharing.run,
     "storing": storing.run,
     "verifying": verifying.run,
+    "personas": personas.run,
     "importing": importing.run,
 }
 

@@ -24,6 +24,7 @@ from .model.times import aware
 from .policy import Policy
 from .storage.contract import Closable, Scrubbable
 from .verbs import (
+    auditing,
     campaigning,
     checking,
     choosing,
@@ -97,6 +98,14 @@ class Ledger:
     vkey = blocking(ledgering.vkey)
     receipt_vkey = blocking(ledgering.receipt_vkey)
 
+    def between(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[auditing.Told]:
+        """Stream what was learnt from *since* on and before *until*; see ``verbs.auditing.Between``."""
+        walk = auditing.Between(self._setting, since, until)
+        steps = iter(lambda: None if walk.done else self._run(walk.page()), None)
+        return (told for page in steps for told in page)
+
 
 class AsyncLedger:
     """The ledger of an asynchronous steward."""
@@ -117,6 +126,17 @@ class AsyncLedger:
     checkpoint = awaiting(ledgering.checkpoint)
     vkey = awaiting(ledgering.vkey)
     receipt_vkey = awaiting(ledgering.receipt_vkey)
+
+    def between(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> AsyncIterator[auditing.Told]:
+        """Stream (``async for``) what was learnt in a span of time; see ``verbs.auditing.Between``."""
+        return self._told(auditing.Between(self._setting, since, until))
+
+    async def _told(self, walk: auditing.Between) -> AsyncIterator[auditing.Told]:
+        while not walk.done:
+            for told in await self._run(walk.page()):
+                yield told
 
 
 class Steward:

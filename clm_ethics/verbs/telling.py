@@ -182,7 +182,7 @@ def record(
         learnt = book.now()
         index = book.state.length + 1
         opened = {name: contract_key(book, key, index) for name in rule.opens}
-        closed = {name: _closing(book, name, rule, key) for name in rule.closes}
+        ended = {name: _closing(book, name, rule, key) for name in rule.closes}
         said = Recorded(
             event=event,
             at=learnt,
@@ -194,7 +194,7 @@ def record(
             shown=shown or "",
             informed=informed,
             opened=opened,
-            closed=closed,
+            closed={name: keys for name, keys in ended.items() if keys},  # what is not open does not end
             muted={word: span.after(happened or learnt) for word, span in rule.mutes.items()},
             steps=(event,) if event in policy.lifecycle.looked_at else (),
         )

@@ -121,3 +121,27 @@ def test_a_restriction_survives_an_erasure():
 
         assert "restriction" in ana.may("invoicing").codes
         assert not ana.read("invoicing", by="tax")
+
+
+def test_closing_what_is_closed_starts_no_time_anew():
+    """An account that is closed twice ended the first time: its data is kept no longer for it."""
+    with shop(changes=CONSENT_ONLY | SMALL) as steward_:
+        ana = enrolled(steward_)
+        ana.record("account_closed", {}, purpose="account", by="web")
+        steward_._setting.clock.move(days=20)
+        ana.record("account_closed", {}, purpose="account", by="web")
+        steward_._setting.clock.move(days=12)
+
+        assert 1 == str(ana.history()).count("was closed")
+        assert 1 == steward_.sweep(confirm=True).values
+        assert "email" not in look(steward_).state.fields
+
+
+def test_what_was_never_opened_is_not_closed():
+    """A delivery of an order that nobody placed ends no contract, and says so in no story."""
+    with shop() as steward_:
+        ana = enrolled(steward_)
+        ana.record("order_delivered", {}, purpose="order", by="carrier")
+
+        assert "order" not in look(steward_).state.contracts
+        assert "was closed" not in str(ana.history())
