@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from .errors import UsageError
 from .flows import Pending
 from .flows.colours import awaiting_one, blocking_one
 from .verbs import (
@@ -99,6 +100,13 @@ class _Answer:
         """Say to the customer why they see this, or nothing; with *html* as paragraphs, escaped."""
         return self._reserved.pick.explain(html=html)
 
+    def __reduce__(self) -> NoReturn:
+        raise UsageError(
+            "a choice holds personal data and cannot be pickled",
+            place="choice",
+            remedy="choose in the process that sends; the same key= gives the same choice",
+        )
+
     def __repr__(self) -> str:
         """Show what was chosen, never a person's data."""
         return repr(self._reserved.pick).replace("<Pick", "<Choice", 1)
@@ -174,6 +182,13 @@ class _Handle:
     def _setting(self) -> Setting:
         setting: Setting = self._steward._setting
         return setting
+
+    def __reduce__(self) -> NoReturn:
+        raise UsageError(
+            "a customer belongs to a steward and cannot be pickled",
+            place="customer",
+            remedy="send the reference (customer.ref) to a process that opens a steward of its own",
+        )
 
     def __repr__(self) -> str:
         """Show that it is a handle; the reference may be personal."""

@@ -8,6 +8,7 @@
     |   |-- UnknownName            a purpose, field, event, channel ... that the policy does not declare
     |   |-- ValueRefused           a value of the wrong type, or too large
     |   |-- KeyReused              the same ``key=`` with other content
+    |   |-- NoticeOutdated         ``shown=`` is the id of no notice of the policy in force: show it again
     |   `-- Closed                 the steward is closed, or was opened before a fork
     |-- PolicyError                a policy that cannot be used; names file, line and key
     |-- Denied                     a command that the policy or a law refuses; carries the answer
@@ -28,13 +29,14 @@
         |-- ProofError             a proof that does not prove
         `-- NoteError              a signed note that cannot be trusted
 
-An error names the place and the remedy, and never shows personal data.
+An error names the place and the remedy, and never shows personal data. ``http_status`` is what fits
+it best when it reaches a web framework unhandled (RFC 9110, section 15).
 """
 
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +55,12 @@ class ClmError(Exception):
         what: what went wrong, lower-case, without a full stop.
         place: where: a file and line, a verb, a field, a stream.
         remedy: what the reader can do about it.
+
+    Attributes:
+        http_status: the status of an answer over HTTP; 500 where only the developer can do something.
     """
+
+    http_status: ClassVar[int] = 500
 
     def __init__(self, what: str, *, place: str = "", remedy: str = "") -> None:
         self.what = what
@@ -82,6 +89,8 @@ class NotAwaited(UsageError):
 class UnknownName(UsageError):
     """The policy declares no such purpose, field, event, channel or stage."""
 
+    http_status = 404
+
     @classmethod
     def among(cls, kind: str, name: object, known: Iterable[str], *, place: str = "") -> UnknownName:
         """Build the error for *name*, which is none of *known*, with the nearest names."""
@@ -93,13 +102,28 @@ class UnknownName(UsageError):
 class ValueRefused(UsageError):
     """A value has the wrong type or is too large; the value itself is not shown."""
 
+    http_status = 422
+
 
 class KeyReused(UsageError):
     """The idempotency key was used before, with other content."""
 
+    http_status = 409
+
+
+class NoticeOutdated(UsageError):
+    """``shown=`` is the id of no notice of the policy in force: nothing was written, show the notice again.
+
+    It comes from a form that was open while the policy changed, or from somebody who made it up.
+    """
+
+    http_status = 409
+
 
 class Closed(UsageError):
     """The steward is closed, or belongs to the process that opened it."""
+
+    http_status = 503
 
 
 class PolicyError(ClmError):
@@ -123,6 +147,7 @@ class Denied(ClmError):
         answer: the explained answer (a ``Decision`` or ``Choice``), falsy.
     """
 
+    http_status = 403
     answer: Any = None
 
     def __init__(self, answer: Any, *, place: str = "") -> None:
@@ -136,6 +161,8 @@ class Denied(ClmError):
 class FieldWithheld(ClmError, KeyError):
     """The view does not show this field; *code* says why (``field.unlisted`` ...)."""
 
+    http_status = 403
+
     def __init__(self, field: str, code: str, *, remedy: str = "") -> None:
         self.field = field
         self.code = code
@@ -147,21 +174,31 @@ class FieldWithheld(ClmError, KeyError):
 class UnknownCustomer(ClmError):
     """No customer has this reference (or the customer has been erased)."""
 
+    http_status = 404
+
 
 class AlreadyEnrolled(ClmError):
     """The reference belongs to a living customer."""
+
+    http_status = 409
 
 
 class Busy(ClmError):
     """The customer's stream kept moving; nothing was written, try again."""
 
+    http_status = 503
+
 
 class ClockError(ClmError):
     """An irreversible step was refused because the clock cannot be trusted."""
 
+    http_status = 503
+
 
 class SourceError(ClmError):
     """A source that the host declared failed to answer."""
+
+    http_status = 503
 
 
 class VaultError(ClmError):
@@ -191,6 +228,8 @@ class StorageUnavailable(StorageError):
         written: ``False``: nothing of this call was written; ``True``: all of it was;
             ``None``: unknown, and only loading can tell.
     """
+
+    http_status = 503
 
     def __init__(self, what: str, *, written: bool | None = None, place: str = "", remedy: str = "") -> None:
         self.written = written

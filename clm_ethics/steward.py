@@ -10,7 +10,7 @@ import inspect
 import os
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
 
 import attrs
 
@@ -271,6 +271,13 @@ class Steward:
             self._driver.shut()
             _close(self._owned)
 
+    def __reduce__(self) -> NoReturn:
+        raise UsageError(
+            "a steward holds keys and connections, and cannot be pickled",
+            place="steward",
+            remedy="open one in each process: send the policy, and references of customers",
+        )
+
     def __repr__(self) -> str:
         """Name the policy."""
         return f"<Steward under {self._setting.policy!r}>"
@@ -295,7 +302,7 @@ class Steward:
         """Put commands into the host's own open transaction on the same database; see :mod:`.joined`.
 
         Args:
-            connection: of sqlite3, psycopg, or a ``Connection`` or ``Session`` of SQLAlchemy.
+            connection: of sqlite3, psycopg or Django, or a ``Connection`` or ``Session`` of SQLAlchemy.
         """
         return Joined(self._setting, self._driver, connection)
 
@@ -478,6 +485,8 @@ class AsyncSteward:
                 await self._connection.close(self._setting)
 
         return Pending(run, "close")
+
+    __reduce__ = Steward.__reduce__
 
     def __repr__(self) -> str:
         """Name the policy."""

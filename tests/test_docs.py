@@ -91,7 +91,9 @@ def test_every_example_runs_and_prints_what_it_says(page):
 
     text = CodeBlockParser(language="text", evaluator=compare)
     toml = CodeBlockParser(language="toml", evaluator=add_to_policy)
-    for example in Sybil(parsers=[python, text, toml]).parse(page).examples():
+    document = Sybil(parsers=[python, text, toml]).parse(page)
+    document.namespace["__name__"] = "__main__"  # a page runs as a script does
+    for example in document.examples():
         if example.region.evaluator in {compare, add_to_policy}:
             example.evaluate()
             continue

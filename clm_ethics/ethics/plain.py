@@ -9,7 +9,7 @@ from ..policy.values import Basis
 from .offers import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ..policy.decision import Decision, Reason
     from .choose import Pick
@@ -30,6 +30,9 @@ _RESTS = {
     Basis.VITAL_INTEREST: "It protects somebody's life",
 }
 
+_INDENT = 2
+"""Spaces by which what belongs to a line stands further in."""
+
 
 def explain(pick: Pick) -> str:
     """Say why somebody sees the chosen offer and how to stop it, or why nothing was chosen."""
@@ -39,19 +42,23 @@ def explain(pick: Pick) -> str:
 
 
 def explain_html(pick: Pick) -> str:
-    """Say the same as paragraphs of HTML; what is indented is a list. Everything is escaped."""
-    parts: list[str] = []
-    items: list[str] = []
-    for line in [*explain(pick).splitlines(), ""]:
-        if line.startswith(" "):
-            items.append(f"<li>{escape(line.strip())}</li>")
+    """Say the same as paragraphs of HTML; what is indented is a list, in a list. Everything is escaped."""
+    lines = [(len(line) - len(line.lstrip()), line.strip()) for line in explain(pick).splitlines()]
+    return "\n".join(_html(lines, 0))
+
+
+def _html(lines: Sequence[tuple[int, str]], depth: int) -> Iterator[str]:
+    """Write the *lines*, each with its indentation, of which those at *depth* head what follows them."""
+    heads = [number for number, (indent, _) in enumerate(lines) if indent == depth]
+    for number, end in zip(heads, [*heads[1:], len(lines)], strict=True):
+        said, below = escape(lines[number][1]), lines[number + 1 : end]
+        listed = f"<ul>{''.join(_html(below, depth + _INDENT))}</ul>" if below else ""
+        if depth:
+            yield f"<li>{said}{listed}</li>"
             continue
-        if items:
-            parts.append(f"<ul>{''.join(items)}</ul>")
-            items = []
-        if line:
-            parts.append(f"<p>{escape(line)}</p>")
-    return "\n".join(parts)
+        yield f"<p>{said}</p>"
+        if listed:
+            yield listed
 
 
 def _nothing(pick: Pick) -> Iterator[str]:

@@ -178,6 +178,11 @@ class Policy:
 
         return dumps(self.document)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process as its document, which is checked and compiled there."""
+        packs = None if self.packs is load_packs() else dict(self.packs)
+        return (_rebuilt, (self.document, packs))
+
     def __eq__(self, other: object) -> bool:
         """Compare what is declared, and the law by which it is judged."""
         return isinstance(other, Policy) and self.hash == other.hash and self.packs == other.packs
@@ -462,6 +467,10 @@ def _ancestors(name: str, fields: Mapping[str, Field]) -> frozenset[str]:
             found.add(origin)
             waiting.extend(fields[origin].derived_from if origin in fields else ())
     return frozenset(found)
+
+
+def _rebuilt(document: Mapping[str, object], packs: Mapping[str, Pack] | None) -> Policy:
+    return Policy(read_mapping(document), packs)
 
 
 def _number(text: str) -> int | float:

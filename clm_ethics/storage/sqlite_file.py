@@ -47,6 +47,11 @@ TABLES: Final = {
 _RESTORE: Final = "restore the file from a backup"
 _FREE: Final = "free space on the disk that holds it, then try again"
 
+_UNLOCK: Final = (
+    "try again; if it is a transaction of your own, end it first, or tell it inside (docs/joined.md);"
+    " otherwise end the process that holds it"
+)
+
 _CORRUPT: Final = {
     sqlite3.SQLITE_NOTADB: ("is not an SQLite database, or was encrypted or overwritten", "check the path"),
     sqlite3.SQLITE_FORMAT: ("is not an SQLite database of a known format", "check the path"),
@@ -56,8 +61,8 @@ _CORRUPT: Final = {
     sqlite3.SQLITE_MISMATCH: ("holds a value of another type than its schema says", _RESTORE),
 }
 _UNAVAILABLE: Final = {
-    sqlite3.SQLITE_BUSY: ("is locked by another connection", "try again, or end the process that holds it"),
-    sqlite3.SQLITE_LOCKED: ("is locked by another connection", "try again, or end the process that holds it"),
+    sqlite3.SQLITE_BUSY: ("is locked by another connection", _UNLOCK),
+    sqlite3.SQLITE_LOCKED: ("is locked by another connection", _UNLOCK),
     sqlite3.SQLITE_FULL: ("cannot grow: the disk is full", _FREE),
     sqlite3.SQLITE_READONLY: (
         "cannot be written",

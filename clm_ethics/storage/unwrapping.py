@@ -1,4 +1,4 @@
-"""From what a host has in its hand to the driver's connection: SQLAlchemy is recognised, not imported."""
+"""From what a host has in its hand to the driver's connection; SQLAlchemy and Django are not imported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ def driver_connection(given: Any) -> object:
     """Return the driver's connection behind *given*; a Session begins its transaction by this.
 
     A connection of a driver is returned as it is. A ``Session`` of SQLAlchemy 2 with several
-    binds cannot be told apart: pass the ``Connection`` of the right one.
+    binds cannot be told apart: pass the ``Connection`` of the right one. A connection of Django
+    (``django.db.connection``, ``connections["crm"]``) is connected by this, if it is not yet.
 
     Raises:
         UsageError: it is one that must be awaited.
@@ -22,6 +23,9 @@ def driver_connection(given: Any) -> object:
         )
     if hasattr(given, "get_bind") and callable(getattr(given, "connection", None)):
         given = given.connection()
+    if callable(getattr(given, "ensure_connection", None)):
+        given.ensure_connection()
+        return given.connection
     if hasattr(given, "exec_driver_sql"):
         given = given.connection
     return getattr(given, "driver_connection", given)

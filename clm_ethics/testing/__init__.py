@@ -1,7 +1,7 @@
 """What the authors of adapters and the developers of hosts test with.
 
-Importing this package needs neither pytest nor hypothesis; ``StorageConformance`` and ``check_rule`` do
-(the extra ``testing``).
+Importing this package needs neither pytest nor hypothesis; ``StorageConformance``, ``CustomerMachine``,
+``check_rule`` and the ``strategies`` do (the extra ``testing``).
 """
 
 from __future__ import annotations
@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from clm_ethics.testing.blocking import Blocking, Loop
+    from clm_ethics.testing.clock import Clock
     from clm_ethics.testing.conformance import Connect, StorageConformance
     from clm_ethics.testing.conformance_files import StorageFileConformance
     from clm_ethics.testing.conformance_processes import StorageProcessConformance
     from clm_ethics.testing.conformance_upgrade import StorageUpgradeConformance
     from clm_ethics.testing.hostile import Fault, HostileStorage
+    from clm_ethics.testing.machine import CustomerMachine
     from clm_ethics.testing.rules import check_rule
+    from clm_ethics.testing.strategies import Told, play
     from clm_ethics.testing.tamper import TAMPERINGS, Tamper, Tampering
 
 __all__ = [
     "TAMPERINGS",
     "Blocking",
+    "Clock",
     "Connect",
+    "CustomerMachine",
     "Fault",
     "HostileStorage",
     "Loop",
@@ -33,12 +38,16 @@ __all__ = [
     "StorageUpgradeConformance",
     "Tamper",
     "Tampering",
+    "Told",
     "check_rule",
+    "play",
 ]
 
 _HOMES: Final = {
     "Blocking": "clm_ethics.testing.blocking",
+    "Clock": "clm_ethics.testing.clock",
     "Connect": "clm_ethics.testing.conformance",
+    "CustomerMachine": "clm_ethics.testing.machine",
     "Fault": "clm_ethics.testing.hostile",
     "HostileStorage": "clm_ethics.testing.hostile",
     "Loop": "clm_ethics.testing.blocking",
@@ -49,7 +58,9 @@ _HOMES: Final = {
     "TAMPERINGS": "clm_ethics.testing.tamper",
     "Tamper": "clm_ethics.testing.tamper",
     "Tampering": "clm_ethics.testing.tamper",
+    "Told": "clm_ethics.testing.strategies",
     "check_rule": "clm_ethics.testing.rules",
+    "play": "clm_ethics.testing.strategies",
 }
 
 REWRITTEN: Final = (

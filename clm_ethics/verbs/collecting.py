@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import UnknownName, UsageError, ValueRefused
+from ..errors import NoticeOutdated, UnknownName, UsageError, ValueRefused
 from ..model.events import Collected
 from ..model.state import BUILT_IN, Status
 from ..policy import Request, decide
@@ -86,12 +86,12 @@ def _pairs(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 
 
 def check_shown(policy: Policy, shown: str | None, verb: str) -> tuple[str, ...]:
-    """Return the purposes that the notice *shown* names; a stale or foreign id is a ``UsageError``."""
+    """Return the purposes that the notice *shown* names; a stale or foreign id is a ``NoticeOutdated``."""
     if shown is None:
         return ()
     purposes = purposes_of(policy, shown)
     if not purposes:
-        raise UsageError(
+        raise NoticeOutdated(
             "the notice is not one of the current policy",
             place=f"{verb}(shown=)",
             remedy="render steward.notice(...) again and send its id back",
