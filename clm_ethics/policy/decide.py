@@ -237,8 +237,8 @@ def _judge(case: Case) -> tuple[list[Claim], tuple[Reason, ...], tuple[Reason, .
         return [], (reason("policy.gap"),), ()
     if len(groups) == 1:  # nearly always
         claim = _claim(case, groups[0])
-        held = () if claim.holds is None else (claim.holds,)
-        return [claim], claim.against, held + case.plan.notes
+        found = () if claim.holds is None else (claim.holds,)
+        return [claim], claim.against, found + case.plan.notes
     claims = [_claim(case, group) for group in groups]
     against = _once(each for claim in claims for each in claim.against)
     held = _once(claim.holds for claim in claims if claim.holds is not None)
