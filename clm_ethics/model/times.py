@@ -123,20 +123,25 @@ def _span(seconds: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def birthday(born: date, age: int) -> datetime:
-    """Return the instant (UTC) from which somebody born on *born* surely has *age*, in every zone.
+WEST = timedelta(hours=12)
+"""How long after midnight UTC a day has begun everywhere on earth."""
 
-    It is the end of the birthday in UTC; 1 March stands for 29 February where there is none.
+
+def birthday(born: date, age: int, begins: timedelta = WEST) -> datetime:
+    """Return the instant (UTC) from which somebody born on *born* has *age*.
+
+    An age is reached when the birthday begins (BGB s. 187(2)): *begins* after midnight UTC where the person
+    is, by default in every zone. 1 March stands for 29 February where there is none.
     """
     if born.year + age >= MAXYEAR:
         return NEVER
     day = _anniversary(born, born.year + age)
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + begins
 
 
 def age_on(born: date, day: date) -> int:
-    """Return the age in full years that somebody surely has, in every zone, from the start of *day* (UTC)."""
-    return max(day.year - born.year - (day <= _anniversary(born, day.year)), 0)
+    """Return the age in full years of somebody born on *born*, on the *day* of their own calendar."""
+    return max(day.year - born.year - (day < _anniversary(born, day.year)), 0)
 
 
 def _anniversary(born: date, year: int) -> date:

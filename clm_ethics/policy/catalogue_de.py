@@ -36,6 +36,9 @@ REASONS: Mapping[str, str] = {
     "legal_obligation": "ein Gesetz verpflichtet den Verantwortlichen",
     "legitimate_interest.assessed": "eine festgehaltene Abwägung ergab ein berechtigtes Interesse, und die "
     "Person hat nicht widersprochen",
+    "legitimate_interest.public_body": (
+        "eine öffentliche Stelle hat für ihre Aufgaben kein berechtigtes Interesse"
+    ),
     "legitimate_interest.unassessed": "keine Interessenabwägung ist festgehalten",
     "objection": "die Person hat widersprochen",
     "objection.direct_marketing": "die Person hat der Direktwerbung widersprochen",

@@ -7,7 +7,7 @@ Unknown, missing, unparsable and expired deny.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from ..lifecycle.decay import sealed_away
 from ..model.fold import of_age
 from ..model.state import Consent, State, Status
 from ..model.times import NEVER, age_on, birthday, parse_born
+from ..regimes.zones import day_begins
 from .decision import Decision, Reason, Request, Verdict
 from .facts import facts
 from .policy import ASSUMED_AGE, FIRM, Plan, Policy
@@ -95,7 +96,7 @@ class Rest(msgspec.Struct, frozen=True):
         coming += [soft_until(case, group) for group in case.plan.groups if SOFT_OPT_IN in group.bases]
         born = state.about.get("born")
         if born is not None:
-            coming.append(_ageing(born, at.date())[1])
+            coming.append(_ageing(born, *_day(state, at))[1])
         return min((each for each in coming if each is not None and at < each < NEVER), default=None)
 
 
@@ -237,12 +238,27 @@ def _judge(case: Case) -> tuple[list[Claim], tuple[Reason, ...], tuple[Reason, .
         return [], (reason("policy.gap"),), ()
     if len(groups) == 1:  # nearly always
         claim = _claim(case, groups[0])
-        found = () if claim.holds is None else (claim.holds,)
-        return [claim], claim.against, found + case.plan.notes
-    claims = [_claim(case, group) for group in groups]
-    against = _once(each for claim in claims for each in claim.against)
-    held = _once(claim.holds for claim in claims if claim.holds is not None)
+        against = claim.against
+        held: tuple[Reason, ...] = () if claim.holds is None else (claim.holds,)
+        claims = [claim]
+    else:
+        claims = [_claim(case, group) for group in groups]
+        against = _once(each for claim in claims for each in claim.against)
+        held = _once(claim.holds for claim in claims if claim.holds is not None)
+    if against and case.plan.notes:
+        against += _assumed(case.plan.notes, against)
     return claims, against, held + case.plan.notes
+
+
+def _assumed(notes: tuple[Reason, ...], against: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    """Return what a refusal by law rests on that is not known, or not settled."""
+    laws = {(why.pack, why.cite) for why in against if why.code.startswith("law.")}
+    return tuple(
+        note
+        for note in notes
+        if (note.code == "assumed.law" and (note.pack, note.cite) in laws)
+        or (note.code == "assumed.region" and laws)
+    )
 
 
 def _once(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
@@ -467,6 +483,8 @@ def _ask_contract(case: Case, group: Group) -> tuple[bool, Reason]:
 def _ask_legitimate(case: Case, group: Group) -> tuple[bool, Reason]:
     if not case.purpose.assessment:
         return False, reason("legitimate_interest.unassessed")
+    if case.policy.controller.facts.public_body:
+        return False, reason("legitimate_interest.public_body")
     return True, reason("legitimate_interest.assessed")
 
 
@@ -510,26 +528,33 @@ def _rights(case: Case, claims: list[Claim]) -> Rights:
 def _age(state: State, at: datetime) -> int | None:
     """Return the age in full years at *at*, if it is known.
 
-    A minor once known stays one until of age, whatever becomes of the date of birth.
+    It is reached when the birthday begins where the customer lives, in an unknown region everywhere on
+    earth. A minor once known stays one until of age, whatever becomes of the date of birth.
     """
     born, minor = state.about.get("born"), state.minor_until
     if minor is not None and minor > at and (born is None or of_age(born) < minor):
         return 0
-    return None if born is None else _ageing(born, at.date())[0]
+    return None if born is None else _ageing(born, *_day(state, at))[0]
+
+
+def _day(state: State, at: datetime) -> tuple[date, timedelta]:
+    """Return the day that has begun everywhere in the customer's region, and how far from midnight UTC."""
+    begins = day_begins(state.about.get("region", ""))
+    return (at - begins).date(), begins
 
 
 @lru_cache(maxsize=4096)
-def _ageing(born: str, day: date) -> tuple[int, datetime | None]:
-    """Return the age in full years that somebody has in every zone on *day*, and when it rises (UTC).
+def _ageing(born: str, day: date, begins: timedelta) -> tuple[int, datetime | None]:
+    """Return the age in full years of somebody on *day*, which *begins* then, and when it rises (UTC).
 
-    Of two readings the younger counts; an unreadable date of birth counts as a small child.
+    An unreadable date of birth counts as a small child.
     """
     try:
         first = parse_born(born)
     except ValueError:
         return 0, None
     age = age_on(first, day)
-    return age, birthday(first, age + 1)
+    return age, birthday(first, age + 1, begins)
 
 
 __all__ = ["Case", "Claim", "brought_moves", "decide", "effective_moves", "refused_move", "standing"]

@@ -70,6 +70,11 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
         "GDPR Art. 6(1)(f)",
         Kind.LAW,
     ),
+    "legitimate_interest.public_body": (
+        "a public body has no legitimate interest in its tasks",
+        "GDPR Art. 6(1)",
+        Kind.LAW,
+    ),
     "legitimate_interest.unassessed": ("no balancing test is recorded", "GDPR Art. 6(1)(f)", Kind.LAW),
     "objection": ("the customer objected", "GDPR Art. 21(1)", Kind.LAW),
     "objection.direct_marketing": (

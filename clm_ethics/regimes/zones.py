@@ -10,9 +10,11 @@ has all zones of its country.
 from __future__ import annotations
 
 import tomllib
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from .regions import known_region
 
@@ -33,6 +35,29 @@ def plausible_zones(region: str | None) -> tuple[str, ...] | None:
         return None
     table = _zones()
     return table.get(region) or table.get(region.partition("-")[0])
+
+
+EVERYWHERE = timedelta(hours=12)
+"""How long after midnight UTC a day has begun in every zone on earth."""
+_SEASONS = (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))
+
+
+@cache
+def day_begins(region: str) -> timedelta:
+    """Return how long after midnight UTC (before it: negative) a day has begun in every zone of *region*.
+
+    The later of summer and winter counts, the year round. Of an unknown region, or without a time zone
+    database, it is :data:`EVERYWHERE`.
+    """
+    try:
+        offsets = [
+            ZoneInfo(name).utcoffset(season)
+            for name in plausible_zones(region or None) or ()
+            for season in _SEASONS
+        ]
+    except (ZoneInfoNotFoundError, OSError):
+        return EVERYWHERE
+    return max((-offset for offset in offsets if offset is not None), default=EVERYWHERE)
 
 
 @cache

@@ -362,7 +362,7 @@ def test_advice_is_not_marketing():
     ],
 )
 def test_minors_are_not_profiled(audience, born, level):
-    """Who is a minor, or may be one, sees what everybody sees, until the birthday is over."""
+    """Who is a minor, or may be one, sees what everybody sees, until the birthday has begun."""
     shop = policy(controller__audience=audience)
     person = someone(shop=shop, born=born)
     offer = Offer("x", purpose="news", uses={"tastes"}, segment={"visits"})
@@ -373,10 +373,10 @@ def test_minors_are_not_profiled(audience, born, level):
 
 
 def test_both_sides_of_coming_of_age():
-    """Up to the end of the eighteenth birthday there is no profiling, from that instant on there is."""
+    """Until the eighteenth birthday has begun everywhere there is no profiling, from then on there is."""
     person = someone(born="2008-05-04")
     offer = Offer("x", purpose="news", uses={"tastes"})
-    adult = datetime(2026, 5, 5, tzinfo=UTC)
+    adult = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
     assert Level.CONTEXTUAL is try_one(person, offer=offer, at=adult - timedelta(microseconds=1)).level
     assert Level.INDIVIDUAL is try_one(person, offer=offer, at=adult).level

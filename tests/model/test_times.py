@@ -157,8 +157,8 @@ def test_beyond_the_calendar_is_never():
 @example(date(2008, 2, 29), 18)
 @example(date(2008, 2, 29), 20)
 @example(date(2008, 2, 28), 18)
-def test_a_birthday_is_over_in_every_zone(born, age):
-    """Twelve hours west of Greenwich the day has begun, and no earlier age is counted there."""
+def test_a_birthday_has_begun_in_every_zone(born, age):
+    """Twelve hours west of Greenwich the day has begun that very moment, and elsewhere before."""
     turned = birthday(born, age)
     west = turned.astimezone(timezone(timedelta(hours=-12))).date()
     try:
@@ -166,31 +166,32 @@ def test_a_birthday_is_over_in_every_zone(born, age):
     except ValueError:
         day = date(born.year + age, 3, 1)
 
-    assert west >= day
-    assert turned - datetime(day.year, day.month, day.day, tzinfo=UTC) <= timedelta(days=1)
+    assert west == day
+    assert turned - datetime(day.year, day.month, day.day, tzinfo=UTC) == timedelta(hours=12)
 
 
 @given(BIRTHS, st.dates(date(1900, 1, 1), date(2200, 1, 1)))
 @example(date(2008, 2, 29), date(2026, 3, 1))
 @example(date(2008, 2, 29), date(2028, 2, 29))
 def test_an_age_is_the_number_of_birthdays(born, day):
-    """The age on a day is that of the last birthday that was over by its start."""
+    """The age on a day is that of the last birthday that had begun by then."""
     age = age_on(born, day)
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    begun = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
 
     assert age >= 0
-    assert birthday(born, age + 1) > start
-    assert age == 0 or birthday(born, age) <= start
+    assert birthday(born, age + 1) > begun
+    assert age == 0 or birthday(born, age) <= begun
 
 
 def test_nobody_grows_up_before_their_birthday():
-    """On the day itself the older age does not count yet; on the next it does."""
+    """The day before, the older age does not count; from the begin of the day itself it does."""
     born = date(2010, 5, 20)
 
-    assert 15 == age_on(born, date(2026, 5, 20))
-    assert 16 == age_on(born, date(2026, 5, 21))
+    assert 15 == age_on(born, date(2026, 5, 19))
+    assert 16 == age_on(born, date(2026, 5, 20))
     assert 0 == age_on(born, date(2009, 1, 1))
-    assert datetime(2026, 5, 21, tzinfo=UTC) == birthday(born, 16)
+    assert datetime(2026, 5, 20, 12, tzinfo=UTC) == birthday(born, 16)
+    assert datetime(2026, 5, 19, 23, tzinfo=UTC) == birthday(born, 16, timedelta(hours=-1))
 
 
 def test_who_lives_forever_has_no_birthday():

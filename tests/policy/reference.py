@@ -11,7 +11,7 @@ Where the two disagree, one of them is wrong.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from clm_ethics.model import Status
 from clm_ethics.policy import Basis
 from clm_ethics.regimes import Facts, Posture
+from clm_ethics.regimes.zones import day_begins
 from tests.policy.reference_law import Asked, Law, inside, law_of
 
 if TYPE_CHECKING:
@@ -316,7 +317,8 @@ def _question(case: Case, claim: Basis, rulings: list[Asked]) -> bool:
         contract = state.contracts.get(purpose.name)
         return case.request.collect or (contract is not None and len(contract.open) > 0)
     if claim is Basis.LEGITIMATE_INTEREST:
-        return purpose.assessment != ""
+        # Art. 6(1), last sentence: not for public authorities in the performance of their tasks.
+        return purpose.assessment != "" and not case.policy.controller.facts.public_body
     if claim is Basis.SOFT_OPT_IN:
         return _soft_opt_in(case, rulings)
     return True  # a law obliges, a life is at stake, a public task, or nobody has opted out
@@ -354,18 +356,19 @@ def _age(state: State, at: datetime) -> int | None:
     if born is None:
         return None
     day, years = date.fromisoformat(born), 0
-    while _turns(day, years + 1) <= at:
+    while _turns(day, years + 1, state.about.get("region", "")) <= at:
         years += 1
     return years
 
 
 @lru_cache(maxsize=4096)
-def _turns(born: date, age: int) -> datetime:
+def _turns(born: date, age: int, region: str = "") -> datetime:
+    """When the birthday has begun (BGB s. 187(2)) wherever in the region somebody lives."""
     try:
         day = born.replace(year=born.year + age)
     except ValueError:
         day = date(born.year + age, 3, 1)
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)  # over in every zone
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + day_begins(region)
 
 
 def _soft_opt_in(case: Case, rulings: list[Asked], *, by_support: bool = True) -> bool:

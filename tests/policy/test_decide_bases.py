@@ -176,7 +176,7 @@ def test_no_contract_carries_what_the_law_wants_consent_for():
     """Personalisation under a contract, where the protective reading asks for consent, is refused."""
     policy = shop(purposes__account__processing=["personalization"])
 
-    assert ["law.consent_required"] == codes(ask(someone(), "account", shop=policy))
+    assert ["law.consent_required", "assumed.law"] == codes(ask(someone(), "account", shop=policy))
 
 
 # --- legitimate interest --------------------------------------------------------------------------
@@ -205,13 +205,21 @@ def test_a_legitimate_interest_does_not_carry_what_needs_consent():
     assert ["law.consent_required"] == codes(ask(someone(), "newsletter", "email", shop=policy))
 
 
+def test_a_public_body_claims_no_interest():
+    """Art. 6(1), last sentence: not in its tasks; who does not say that it is one may."""
+    policy = shop(controller__facts={"public_body": True})
+
+    assert ["legitimate_interest.public_body"] == codes(ask(someone(), "figures", shop=policy))
+    assert ask(someone(), "figures", shop=shop(controller__facts={"public_body": False}))
+
+
 def test_where_the_law_wants_consent_the_listed_consent_counts():
     """A purpose that lists an interest and consent stands on the consent where the law asks for it."""
     policy = shop(
         purposes__advice__basis=["legitimate_interest", "consent"], purposes__advice__assessment="7"
     )
 
-    assert ["law.consent_required"] == codes(ask(someone(), "advice", shop=policy))
+    assert ["law.consent_required", "assumed.law"] == codes(ask(someone(), "advice", shop=policy))
     assert "consent" == ask(someone(yes("advice", shop=policy)), "advice", shop=policy).basis
 
 

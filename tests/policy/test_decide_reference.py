@@ -42,10 +42,11 @@ FRESH = int(os.environ.get("CLM_SEED", "0")) or random.SystemRandom().randrange(
 
 ELSEWHERE = {
     *("visitor.identity", "source.absent", "consent.not_theirs"),
-    *("legitimate_interest.unassessed", "inactive.sealed"),
+    *("legitimate_interest.unassessed", "legitimate_interest.public_body", "inactive.sealed"),
 }
-"""Codes that verbs give; one that only a policy which was never checked can reach; and that of the decay
-of lifecycles, which no made-up policy has (``tests/face/test_decay.py``)."""
+"""Codes that verbs give; one that only a policy which was never checked can reach; that of public bodies,
+which no made-up controller is (``test_decide_bases.py``); and that of the decay of lifecycles, which no
+made-up policy has (``tests/face/test_decay.py``)."""
 
 
 class Case(NamedTuple):

@@ -296,10 +296,11 @@ def test_an_american_child_needs_a_guardian():
 
 
 def test_a_protective_reading_is_a_house_rule() -> None:
-    """Where the law itself asks for less, the verdict says that the house asks for more."""
+    """Where the law itself asks for less, the verdict says that the house asks for more, and why."""
     policy = shop(purposes__figures__processing=["personalization"], purposes__figures__compatible_with=[])
-    (why,) = ask(someone(), "figures", shop=policy).reasons
+    why, note = ask(someone(), "figures", shop=policy).reasons
 
+    assert ("assumed.law", "eu-gdpr", why.cite) == (note.code, note.pack, note.cite)
     assert ("law.consent_required", "house rule", "eu-gdpr") == (why.code, why.kind.value, why.pack)
 
 
@@ -328,7 +329,8 @@ def test_american_texts_need_an_explicit_yes():
         each.code for each in ask(plain, "newsletter", "sms", shop=policy).remedies
     ]
     assert ask(explicit, "newsletter", "sms", shop=policy)
-    assert ["law.explicit_consent_required"] == codes(ask(plain, "newsletter", "sms", shop=opted))
+    refused = codes(ask(plain, "newsletter", "sms", shop=opted))
+    assert ["law.explicit_consent_required", "assumed.law"] == refused
 
 
 def test_automated_decisions_need_an_explicit_yes():

@@ -255,9 +255,9 @@ def test_denmark_raised_its_age_in_2024():
 
 
 def test_a_child_grows_up():
-    """A yes from the day after the sixteenth birthday on counts, in every zone; an earlier one never does."""
+    """A yes from the begin of the sixteenth birthday on counts (BGB s. 187(2)); an earlier one never does."""
     state = someone(yes("advice"), born="2010-05-20")
-    turned = NOON.replace(day=21, hour=0)
+    turned = NOON.replace(day=19, hour=23)  # midnight in Germany, in winter
     again = fold([replace(yes("advice"), at=turned)], state)
 
     assert turned == ask(state, "advice").valid_until

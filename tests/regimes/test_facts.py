@@ -93,8 +93,8 @@ MINIMUM = [
     ("uk-gdpr-pecr", "analytics", OO, None, False, "Sch. A1"),
     ("uk-gdpr-pecr", "personalization", OO, OI, True, "UK GDPR Art. 6(1)(f), 21"),
     ("uk-gdpr-pecr", "personalised_price", OO, OI, True, "UK GDPR Art. 6(1)(f), 21"),
-    ("uk-gdpr-pecr", "email_marketing", OI, None, False, "PECR reg. 22(2)-(3A)"),
-    ("uk-gdpr-pecr", "sms_marketing", OI, None, False, "PECR reg. 22(2)-(3A)"),
+    ("uk-gdpr-pecr", "email_marketing", OO, None, False, "PECR reg. 22(1), 23"),
+    ("uk-gdpr-pecr", "sms_marketing", OO, None, False, "PECR reg. 22(1), 23"),
     ("uk-gdpr-pecr", "push_marketing", OI, None, True, "PECR reg. 22"),
     ("uk-gdpr-pecr", "inbox_marketing", OI, None, True, "PECR reg. 22"),
     ("uk-gdpr-pecr", "phone_marketing", OO, None, False, "PECR reg. 21"),
@@ -313,6 +313,25 @@ RULINGS: list[tuple[str, str, dict[str, Any], Posture | None, str]] = [
     ("eu-eprivacy", "phone_marketing", {"territory": "DE", "kind": "business"}, OO, "UWG s. 7(2) no. 1"),
     ("eu-eprivacy", "phone_marketing", {"territory": "ES", **on(2023, 6, 28)}, OI, "Art. 13(3)"),
     ("eu-eprivacy", "phone_marketing", {"territory": "ES", **on(2023, 6, 29)}, OI, "LGTel"),
+    # electronic mail to the contacts of businesses: PECR protects individual subscribers, the CNIL lets
+    # professionals object; nobody's kind is assumed
+    *(
+        (pack, row, {"territory": territory, **kind}, posture, cite)
+        for row in ("email_marketing", "sms_marketing")
+        for pack, territory, kind, posture, cite in (
+            ("uk-gdpr-pecr", "GB", {}, OI, "PECR reg. 22(2)-(3A)"),
+            ("uk-gdpr-pecr", "GB", {"kind": "consumer"}, OI, "PECR reg. 22(2)-(3A)"),
+            ("uk-gdpr-pecr", "GB", {"kind": "business"}, OO, "PECR reg. 22(1)"),
+            ("uk-gdpr-pecr", "GB", {"kind": "business", **on(2026, 2, 4)}, OO, "PECR reg. 22(1)"),
+            ("uk-gdpr-pecr", "GB", {"kind": "business", "device": True}, OI, "PECR reg. 6"),
+            ("eu-eprivacy", "FR", {"kind": "consumer"}, OI, "CPCE Art. L. 34-5"),
+            ("eu-eprivacy", "FR", {"kind": "business"}, OO, "CNIL"),
+            ("eu-eprivacy", "FR", {"kind": "business", "device": True}, OI, "Art. 5(3)"),
+            ("eu-eprivacy", "DE", {"kind": "business"}, OI, "UWG s. 7(2) no. 2"),
+            ("eu-eprivacy", "IT", {"kind": "business"}, OI, "Codice privacy Art. 130"),
+            ("ch-fadp", "CH", {"kind": "business"}, OI, "UCA Art. 3(1)(o)"),
+        )
+    ),
     # the national law on electronic mail is cited beside the Directive
     *(
         ("eu-eprivacy", row, {"territory": territory}, OI, cite)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clm_ethics.regimes import COUNTRIES, covers, known_region, load_packs, plausible_zones
+from clm_ethics.regimes.zones import EVERYWHERE, day_begins
 
 STATES = [
     f"US-{code}"
@@ -127,3 +129,22 @@ def test_states_lie_in_their_country() -> None:
     states = [set(plausible_zones(state) or ()) for state in STATES]
     assert country == set().union(*states)
     assert 51 == len(STATES)
+
+
+@pytest.mark.parametrize(
+    ("region", "hours"),
+    [("DE", -1), ("GB", 0), ("PT", 1), ("US-HI", 10), ("JP", -9), ("", 12), ("US-XX", 12)],
+)
+def test_where_a_day_begins(region: str, hours: int) -> None:
+    """It has begun when its last zone has midnight, in winter; in an unknown region, when all have."""
+    assert timedelta(hours=hours) == day_begins(region) <= EVERYWHERE
+
+
+def test_no_day_begins_later_than_everywhere() -> None:
+    """In every zone of a country that day has begun then, in winter and in summer."""
+    for region in COUNTRIES:
+        assert day_begins(region) <= EVERYWHERE
+        for season in (datetime(2026, 1, 10, tzinfo=UTC), datetime(2026, 7, 10, tzinfo=UTC)):
+            begun = season + day_begins(region)
+            zones = plausible_zones(region) or ()
+            assert all(begun.astimezone(ZoneInfo(each)).date() >= season.date() for each in zones)
