@@ -384,6 +384,25 @@ def test_a_thousand_at_once_never_exceed_a_cap(kind, tmp_path):
         assert 2 == kinds(ana)["chosen"] == len(look(steward_).state.contacts)
 
 
+def test_tasks_at_once_never_exceed_a_cap():
+    """Two hundred tasks choose at once, on two channels: the contact budget has room for two."""
+
+    async def main() -> tuple[int, int, bool]:
+        async with awaiting(CONSENT_ONLY | {"channels__email__caps": []}) as steward_:
+            told = {"email": "ana@example.org", "phone": "+49 30 5550 1234"}
+            about = {"email": told["email"], "region": "DE", "zone": "Europe/Berlin", "born": "1990-01-01"}
+            ana = await steward_.enroll("c-1001", about, purpose="account", by="signup")
+            await ana.grant("newsletter", shown=(await steward_.notice("newsletter")).id, by="web")
+            await ana.put(told, purpose="newsletter", by="web")
+            channels = ["email", "sms"] * 100
+            made = await asyncio.gather(*(ana.choose(SPRING, channel=each, by="crm") for each in channels))
+            lines = await ana.history(limit=1000)
+            chosen = sum(line.kind == "chosen" for line in lines)
+            return sum(map(bool, made)), chosen, bool(await steward_.ledger.verify())
+
+    assert (2, 2, True) == asyncio.run(main())
+
+
 def test_processes_together_never_exceed_a_cap(tmp_path):
     """Three processes choose at once on one file; together they make one contact, the day's limit."""
     with teller.opened(str(tmp_path)) as steward_:
