@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .ethics import Level, Offer
     from .flows import Flow, Setting
     from .policy import Decision, Reason
+    from .policy.catalogue import Catalogue
 
 T = TypeVar("T")
 
@@ -96,9 +97,12 @@ class _Answer:
         """Who gave us data of the customer's: the message has to say so; empty: nothing is owed."""
         return self._reserved.pick.source
 
-    def explain(self, *, html: bool = False) -> str:
-        """Say to the customer why they see this, or nothing; with *html* as paragraphs, escaped."""
-        return self._reserved.pick.explain(html=html)
+    def explain(self, locale: str | Catalogue = "en", *, html: bool = False) -> str:
+        """Say to the customer why they see this, or nothing; with *html* as paragraphs, escaped.
+
+        *locale*: a language tag (``en``, ``de``; another language reads English), or a catalogue.
+        """
+        return self._reserved.pick.explain(locale, html=html)
 
     def __reduce__(self) -> NoReturn:
         raise UsageError(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..model.state import State
+    from ..policy.catalogue import Catalogue
     from ..policy.decision import Decision, Reason
     from ..policy.policy import Policy
     from ..policy.values import Channel, Purpose
@@ -53,6 +54,7 @@ class Pick:
         brief: per channel whose contacts matter for a shorter time, the same.
         try_again: nothing was chosen, and from then on (UTC) no limit of time stands in the way.
         title: the purpose in the words that the customer was told.
+        titles: the same, per locale.
         agreed: when the customer agreed to the purpose, if that is what it rests on (UTC).
         contact: where to reach the controller.
         source: who gave us data of the customer's, as long as they have not been told (Art. 14 GDPR).
@@ -71,6 +73,7 @@ class Pick:
     brief: Mapping[str, datetime] = attrs.field(factory=dict)
     try_again: datetime | None = None
     title: str = ""
+    titles: Mapping[str, str] = attrs.field(factory=dict)
     agreed: datetime | None = None
     contact: str = ""
     source: str = ""
@@ -89,12 +92,14 @@ class Pick:
         """Every reason for which an offer was withheld, once."""
         return tuple(dict.fromkeys(why for each in self.withheld.values() for why in each))
 
-    def explain(self, *, html: bool = False) -> str:
+    def explain(self, locale: str | Catalogue = "en", *, html: bool = False) -> str:
         """Say to the customer why they see this, or why they see nothing; no value is in it.
 
-        With *html* it is a list of paragraphs, escaped, safe to put into a page.
+        Args:
+            locale: a language tag (``en``, ``de``; another language reads English), or a catalogue.
+            html: as a list of paragraphs, escaped, safe to put into a page.
         """
-        return explain_html(self) if html else explain(self)
+        return explain_html(self, locale) if html else explain(self, locale)
 
 
 def pick(
@@ -163,6 +168,7 @@ def pick(
         since=since,
         brief=timing.forgotten_sooner(policy, now),
         title=_title(policy, chosen),
+        titles=policy.purpose(chosen.purpose).title,
         agreed=_agreed(state, decision),
         contact=policy.controller.contact,
         source="" if state.owed is None else state.owed.source,

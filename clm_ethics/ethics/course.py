@@ -124,9 +124,9 @@ class Course:
         match event:
             case Chosen() if inside:
                 self._choose(index, event)
-            case Cancelled():
+            case Cancelled(visit=b""):
                 self._made.pop(event.choice, None)
-            case Sent() if inside:
+            case Sent(visit=b"") if inside:
                 self._send(event)
             case Read() if inside:
                 if event.basis not in CLAIMS:

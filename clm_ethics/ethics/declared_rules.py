@@ -57,6 +57,8 @@ def scarcity(offer: Offer, facts: Facts) -> Reason | None:
         return reason("offer.scarcity_false", "the stock is another")
     if facts.at - said.counted > STOCK_AGE:
         return reason("offer.scarcity_false", "the stock was counted too long ago")
+    if said.counted - facts.at > STOCK_AGE:  # clocks differ by minutes, not by hours
+        return reason("offer.scarcity_false", "the stock is said to be counted later than now")
     return None
 
 

@@ -6,44 +6,33 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..policy.values import Basis
-from .offers import Level
+from . import wording
+from .plain_words import ENGLISH, SENTENCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ..policy.catalogue import Catalogue
     from ..policy.decision import Decision, Reason
     from .choose import Pick
-
-_LEVELS = {
-    Level.INDIVIDUAL: "It was chosen for you, from what we know of you",
-    Level.SEGMENT: "It was chosen for a group of customers that you belong to",
-    Level.CONTEXTUAL: "It was chosen without looking at your data",
-}
-_RESTS = {
-    Basis.CONSENT: "You agreed to this",
-    Basis.CONTRACT: "A contract with you needs it",
-    Basis.LEGAL_OBLIGATION: "A law obliges us to it",
-    Basis.LEGITIMATE_INTEREST: "We have weighed our interest against yours, and you have not objected",
-    Basis.SOFT_OPT_IN: "You bought from us, were told of this, and have not said no",
-    Basis.OPT_OUT: "The law where you live allows it until you say no, and you have not",
-    Basis.PUBLIC_TASK: "It is a task in the public interest, and you have not objected",
-    Basis.VITAL_INTEREST: "It protects somebody's life",
-}
 
 _INDENT = 2
 """Spaces by which what belongs to a line stands further in."""
 
 
-def explain(pick: Pick) -> str:
-    """Say why somebody sees the chosen offer and how to stop it, or why nothing was chosen."""
-    if pick.offer is None or pick.decision is None:
-        return "\n".join(_nothing(pick))
-    return "\n".join(_something(pick, pick.decision))
+def explain(pick: Pick, locale: str | Catalogue = "en") -> str:
+    """Say why somebody sees the chosen offer and how to stop it, or why nothing was chosen.
+
+    *locale* is a language tag (``en``, ``de``; another language reads English), or a catalogue of the
+    reasons' words.
+    """
+    return "\n".join(_Words(wording.catalogue(locale)).lines(pick))
 
 
-def explain_html(pick: Pick) -> str:
+def explain_html(pick: Pick, locale: str | Catalogue = "en") -> str:
     """Say the same as paragraphs of HTML; what is indented is a list, in a list. Everything is escaped."""
-    lines = [(len(line) - len(line.lstrip()), line.strip()) for line in explain(pick).splitlines()]
+    said = explain(pick, locale).splitlines()
+    lines = [(len(line) - len(line.lstrip()), line.strip()) for line in said]
     return "\n".join(_html(lines, 0))
 
 
@@ -61,55 +50,77 @@ def _html(lines: Sequence[tuple[int, str]], depth: int) -> Iterator[str]:
             yield listed
 
 
-def _nothing(pick: Pick) -> Iterator[str]:
-    yield f"Nothing was chosen on {pick.channel}."
-    if not pick.withheld:
-        yield "  No offer was proposed."
-    for name, reasons in pick.withheld.items():
-        yield f"  {name} was withheld:"
-        yield from (f"    {_said(each)}" for each in reasons)
-    if pick.try_again is not None:
-        yield f"  From {pick.try_again:%Y-%m-%d %H:%M} UTC on no limit of time stands in the way."
+class _Words:
+    """A choice in the words of one language."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._sentences = SENTENCES.get(catalogue.language, ENGLISH)
+
+    def lines(self, pick: Pick) -> Iterator[str]:
+        if pick.offer is None or pick.decision is None:
+            return self._nothing(pick)
+        return self._something(pick, pick.offer.name, pick.decision)
+
+    def _say(self, key: str, **values: str) -> str:
+        return self._sentences[key].format(**values)
+
+    def _nothing(self, pick: Pick) -> Iterator[str]:
+        yield self._say("nothing", channel=pick.channel)
+        if not pick.withheld:
+            yield f"  {self._say('none_proposed')}"
+        for name, reasons in pick.withheld.items():
+            yield f"  {self._say('withheld', offer=name)}"
+            yield from (f"    {self._said(each)}" for each in reasons)
+        if pick.try_again is not None:
+            yield f"  {self._say('again', when=f'{pick.try_again:%Y-%m-%d %H:%M}')}"
+
+    def _something(self, pick: Pick, name: str, decision: Decision) -> Iterator[str]:
+        yield self._say("see", offer=name, channel=pick.channel, purpose=self._purpose(pick, decision))
+        rests = self._say(f"rests.{decision.basis}")
+        if pick.agreed is not None:
+            rests = self._say("since", rests=rests, day=f"{pick.agreed:%Y-%m-%d}")
+        yield f"{rests}."
+        yield f"{self._say(f'level.{pick.level.value}')}{self._data(pick, decision)}."
+        if pick.source:
+            yield self._say("source", source=pick.source)
+        if pick.profiling:
+            yield self._say("profiling")
+        if pick.why_not_higher:
+            yield self._say("no_more")
+            yield from (f"  {self._said(each)}" for each in pick.why_not_higher)
+        yield self._stop(pick, decision)
+
+    def _purpose(self, pick: Pick, decision: Decision) -> str:
+        title = pick.title and pick.titles.get(self._catalogue.language, pick.title)
+        return f"{title} ({decision.purpose})" if title else decision.purpose
+
+    def _data(self, pick: Pick, decision: Decision) -> str:
+        fields = [self._seen(name, decision) for name in pick.uses]
+        return f": {', '.join(fields)}" if fields else ""
+
+    def _seen(self, name: str, decision: Decision) -> str:
+        grant = decision.fields.get(name)
+        precise = grant.precision if grant is not None else ""
+        return self._say("only", field=name, precision=precise) if precise else name
+
+    def _stop(self, pick: Pick, decision: Decision) -> str:
+        how = self._say("stop.consent" if decision.basis == Basis.CONSENT.value else "stop.no")
+        return self._say("stop.write", how=how, contact=pick.contact) if pick.contact else f"{how}."
+
+    def _said(self, reason: Reason) -> str:
+        kind = self._catalogue.kind(reason.kind.value)
+        words = ", ".join(part for part in (reason.cite, kind) if part)
+        return f"{self._text(reason)} ({reason.code}) [{words}]"
+
+    def _text(self, reason: Reason) -> str:
+        """Return the reason's words; the field that it is about, if it names one, stands before them."""
+        if self._sentences is ENGLISH:
+            return reason.text
+        field, _, plain = reason.text.partition(": ")
+        about = bool(plain) and plain == wording.catalogue("en").reason(reason)
+        said = self._catalogue.reason(reason)
+        return f"{field}: {said}" if about else said
 
 
-def _something(pick: Pick, decision: Decision) -> Iterator[str]:
-    name = "" if pick.offer is None else pick.offer.name
-    yield f"You see {name} on {pick.channel} because of this purpose: {_purpose(pick, decision)}."
-    since = "" if pick.agreed is None else f" on {pick.agreed:%Y-%m-%d}"
-    yield f"{_RESTS[Basis(decision.basis)]}{since}."
-    yield f"{_LEVELS[pick.level]}{_data(pick, decision)}."
-    if pick.source:
-        yield f"Some of what we know of you came not from you, but from: {pick.source}."
-    if pick.profiling:
-        yield "That looks at how you behave: it is profiling."
-    if pick.why_not_higher:
-        yield "No more of your data was used, because:"
-        yield from (f"  {_said(each)}" for each in pick.why_not_higher)
-    yield _stop(pick, decision)
-
-
-def _purpose(pick: Pick, decision: Decision) -> str:
-    return f"{pick.title} ({decision.purpose})" if pick.title else decision.purpose
-
-
-def _data(pick: Pick, decision: Decision) -> str:
-    fields = [_seen(name, decision) for name in pick.uses]
-    return f": {', '.join(fields)}" if fields else ""
-
-
-def _seen(name: str, decision: Decision) -> str:
-    grant = decision.fields.get(name)
-    return f"{name} (only as {grant.precision})" if grant is not None and grant.precision else name
-
-
-def _stop(pick: Pick, decision: Decision) -> str:
-    if decision.basis == Basis.CONSENT.value:
-        how = "withdraw your consent, at any time and as easily as you gave it"
-    else:
-        how = "say no to this purpose, at any time and without a reason"
-    return f"To stop it, {how}{f', or write to {pick.contact}' if pick.contact else ''}."
-
-
-def _said(reason: Reason) -> str:
-    words = ", ".join(part for part in (reason.cite, reason.kind.value) if part)
-    return f"{reason.text} ({reason.code}) [{words}]"
+__all__ = ["explain", "explain_html"]

@@ -49,9 +49,10 @@ def still(
     It may not if it went out already, or was cancelled; if the customer has said no, or the night has
     begun; or if it was made with data that may not be used any more.
     """
-    own = next((each for each in state.contacts if each.index == made.place), None)
+    held = {each: each.index == made.place and not each.visit for each in state.contacts}
+    own = next((each for each, mine in held.items() if mine), None)
     settled = "" if own is None else ("choice.sent" if own.sent else "choice.cancelled" * own.cancelled)
-    others = replace(state, contacts=tuple(each for each in state.contacts if each.index != made.place))
+    others = replace(state, contacts=tuple(each for each, mine in held.items() if not mine))
     found = pick(
         policy,
         others,

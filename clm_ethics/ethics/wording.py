@@ -53,6 +53,7 @@ GERMAN_REASONS: Mapping[str, str] = {
     "offer.price_impersonal": "ein personalisierter Preis braucht Daten, die hier nicht genutzt werden "
     "dürfen",
     "customer.full": "es ist kein Platz, den Kontakt festzuhalten, also unterbleibt er",
+    "choice.twice": "die Person steht zweimal in dieser Liste und hat ihre Antwort",
     "choice.sent": "es ist schon hinausgegangen und geht nur einmal hinaus",
     "choice.cancelled": "es wurde abgebrochen, und sein Kontakt ist zurückgegeben",
     "choice.less": "es wurde mit Daten ausgewählt, die nicht mehr genutzt werden dürfen",
@@ -117,6 +118,7 @@ GERMAN_DETAILS: Mapping[str, str] = {
     "the same offer ended a moment ago, and is back": "dasselbe Angebot endete eben und ist wieder da",
     "the stock is another": "der Bestand ist ein anderer",
     "the stock was counted too long ago": "der Bestand wurde vor zu langer Zeit gezählt",
+    "the stock is said to be counted later than now": "der Bestand soll später als jetzt gezählt worden sein",
     "nobody has screened it for harm": "niemand hat geprüft, ob er schadet",
     "nothing says when to stop it": "nichts sagt, wann er beendet wird",
     "it reads emotions": "er liest Gefühle",

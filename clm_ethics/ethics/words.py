@@ -127,6 +127,7 @@ _WORDS: dict[str, tuple[str, str, Kind]] = {
         Kind.HOUSE,
     ),
     "customer.full": ("there is no room to remember the contact, so none is made", "", Kind.HOUSE),
+    "choice.twice": ("the customer stands in this list twice, and has their answer", "", Kind.HOUSE),
     "choice.sent": ("it has gone out already, and goes out once", "", Kind.HOUSE),
     "choice.cancelled": ("it was cancelled, and its contact given back", "", Kind.HOUSE),
     "choice.less": ("it was made with data that may not be used any more", "GDPR Art. 5(1)(b)", Kind.HOUSE),

@@ -209,7 +209,7 @@ class Merged(Event, frozen=True, kw_only=True):
     """In a customer's stream: the visitor of stream *visit*, whose name has the digest *name*, is they.
 
     What else carries over narrows too: *muted*, until when the visitor is a *minor_until* (UTC), the
-    *contacts* made, and when they were *asked* for consent, per purpose (UTC).
+    *contacts* made, as they stand there, and when they were *asked* for consent, per purpose (UTC).
     """
 
     visit: bytes
@@ -292,16 +292,21 @@ class Chosen(Event, frozen=True, kw_only=True):
 
 
 class Sent(Event, frozen=True, kw_only=True):
-    """The choice of entry *choice* went out; *against*: what forbade it by then (a code), if anything did."""
+    """The choice of entry *choice* went out; *against*: what forbade it by then (a code), if anything did.
+
+    *visit*: the entry is one of the visit with this digest, of which the customer knows the contact.
+    """
 
     choice: int
     against: str = ""
+    visit: bytes = b""
 
 
 class Cancelled(Event, frozen=True, kw_only=True):
-    """The choice of entry *choice* was not sent; its contact is free again."""
+    """The choice of entry *choice* was not sent; its contact is free again. *visit*: as of ``Sent``."""
 
     choice: int
+    visit: bytes = b""
 
 
 class Left(msgspec.Struct, frozen=True, array_like=True):

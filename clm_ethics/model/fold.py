@@ -164,7 +164,7 @@ def _(event: e.Recorded, state: State, index: int) -> dict[str, Any]:
 
 @_effects.register
 def _(event: e.Preferred, state: State, index: int) -> dict[str, Any]:
-    return {"preferences": event.stated}
+    return {"preferences": replace(event.stated, at=event.happened or event.at)}
 
 
 @_effects.register
@@ -231,8 +231,10 @@ def _(event: e.Merged, state: State, index: int) -> dict[str, Any]:
     if event.muted:
         longest = {name: max(until, state.mutes.get(name, until)) for name, until in event.muted.items()}
         changes["mutes"] = state.mutes | longest
-    if event.contacts:  # they count against the caps, and nobody can take them back
-        changes["contacts"] = tuple(sorted((*state.contacts, *event.contacts), key=lambda each: each.at))
+    if event.contacts:  # they count against the caps; what is told anew of one replaces what was known
+        anew = {(each.visit, each.index) for each in event.contacts if each.visit}
+        kept = [each for each in state.contacts if (each.visit, each.index) not in anew]
+        changes["contacts"] = tuple(sorted((*kept, *event.contacts), key=lambda each: each.at))
     if event.asked:
         changes["asked"] = state.asked | {
             name: later_prompts(state, name, times) for name, times in event.asked.items()
@@ -311,7 +313,7 @@ def _(event: e.Sent, state: State, index: int) -> dict[str, Any]:
     # The customer is reached when it goes out: from then on its windows run.
     return {
         "contacts": tuple(
-            replace(each, sent=True, at=max(each.at, event.at)) if each.index == event.choice else each
+            replace(each, sent=True, at=max(each.at, event.at)) if _is_of(each, event) else each
             for each in state.contacts
         )
     }
@@ -321,10 +323,15 @@ def _(event: e.Sent, state: State, index: int) -> dict[str, Any]:
 def _(event: e.Cancelled, state: State, index: int) -> dict[str, Any]:
     return {
         "contacts": tuple(
-            replace(each, cancelled=True) if each.index == event.choice and not each.sent else each
+            replace(each, cancelled=True) if _is_of(each, event) and not each.sent else each
             for each in state.contacts
         )
     }
+
+
+def _is_of(contact: Contact, event: e.Sent | e.Cancelled) -> bool:
+    """Say whether *contact* is that of the choice of which *event* speaks, in this stream or in a visit."""
+    return (contact.index, contact.visit) == (event.choice, event.visit)
 
 
 @_effects.register

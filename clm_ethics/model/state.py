@@ -158,6 +158,7 @@ class Contact(msgspec.Struct, frozen=True, array_like=True):
         at: when it was reserved (UTC).
         channel: on which channel.
         pressed: the offer hurried people.
+        visit: it was made during the visit with this digest, and *index* is an entry of that stream.
     """
 
     index: int
@@ -166,6 +167,7 @@ class Contact(msgspec.Struct, frozen=True, array_like=True):
     sent: bool = False
     cancelled: bool = False
     pressed: bool = False
+    visit: bytes = b""
 
 
 class Owed(msgspec.Struct, frozen=True, array_like=True):
@@ -226,16 +228,45 @@ class Preferences(msgspec.Struct, frozen=True, array_like=True):
         topics: the host's words for what they care about; only these.
         channels: on which they want to be addressed; only these.
         most: how many messages they want at most, in any time of *per*.
+        at: when they said so (UTC).
     """
 
     topics: tuple[str, ...] | None = None
     channels: tuple[str, ...] | None = None
     most: int | None = None
     per: Duration = Duration()
+    at: datetime | None = None
+
+    def narrowed(self, other: Preferences) -> Preferences:
+        """Return what both wish: no topic, no channel and no message that either of them would not have."""
+        most, per = self._rarer(other)
+        return Preferences(
+            topics=_both(self.topics, other.topics),
+            channels=_both(self.channels, other.channels),
+            most=most,
+            per=per,
+            at=self.at,
+        )
+
+    def _rarer(self, other: Preferences) -> tuple[int | None, Duration]:
+        if self.most is None or other.most is None:
+            said = other if self.most is None else self
+            return said.most, said.per
+        for one, two in ((self, other), (other, self)):
+            if one.per.outlasts(two.per):  # the fewer of both, in the longer time: neither limit is passed
+                return min(self.most, other.most), one.per
+        longest = Duration(seconds=max(self.per.longest, other.per.longest))
+        return min(self.most, other.most), longest
 
     def __repr__(self) -> str:
         """Show nothing of the customer."""
         return "<Preferences>"
+
+
+def _both(one: tuple[str, ...] | None, two: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if one is None or two is None:
+        return two if one is None else one
+    return tuple(each for each in one if each in two)
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True):

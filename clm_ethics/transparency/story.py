@@ -295,12 +295,16 @@ def _(event: e.Chosen, titles: _Titles) -> str:
 @_say.register
 def _(event: e.Sent, titles: _Titles) -> str:
     late = f", though by then it was not allowed ({event.against})" if event.against else ""
-    return f"What entry {event.choice} chose was sent{late}"
+    return f"What entry {event.choice}{_of_visit(event)} chose was sent{late}"
 
 
 @_say.register
 def _(event: e.Cancelled, titles: _Titles) -> str:
-    return f"What entry {event.choice} chose was not sent"
+    return f"What entry {event.choice}{_of_visit(event)} chose was not sent"
+
+
+def _of_visit(event: e.Sent | e.Cancelled) -> str:
+    return " of a visit" if event.visit else ""
 
 
 @_say.register

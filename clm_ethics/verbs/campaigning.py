@@ -98,16 +98,23 @@ def _ref(each: Any) -> str:
 def choose_page(ask: Ask, refs: Sequence[str]) -> Flow[list[tuple[str, Reserved]]]:
     """Choose for each of *refs*; who is unknown, full or does not open is a no, and stops nobody else.
 
+    Who stands on the page twice, under whatever reference, is chosen for once.
+
     Raises:
         StorageUnavailable, Busy: the page was not finished; make the campaign again with the same key.
     """
     found = yield from _locate(ask.setting, refs)
-    acts = [None if at is None else (at, _living(ask, ref, at)) for ref, at in zip(refs, found, strict=True)]
-    jobs = [None if each is None else Job(*each) for each in acts]
-    yield from effects.run_all([job for job in jobs if job is not None])
+    jobs: dict[bytes, Job] = {}
+    for ref, at in zip(refs, found, strict=True):
+        if at is not None and at not in jobs:
+            jobs[at] = Job(at, _living(ask, ref, at))
+    yield from effects.run_all(list(jobs.values()))
     answers = []
-    for ref, job in zip(refs, jobs, strict=True):
-        answer = yield from _came(ask, ref, job)
+    for ref, at in zip(refs, found, strict=True):
+        if at is not None and at not in jobs:
+            answers.append((ref, ask.no("choice.twice")))
+            continue
+        answer = yield from _came(ask, ref, None if at is None else jobs.pop(at))
         answers.append((ref, answer))
     return answers
 
@@ -369,9 +376,12 @@ def preflight(
             for book in (yield from walk.page()):
                 tally.look(book.state, ask.pick(book.state, book.now()))
         return tally.told(walk.unopened)
+    seen: set[bytes] = set()
     for page in pages(refs):
         found = yield from _locate(setting, page)
-        books, broken = yield from opened(setting, [stream for stream in found if stream is not None])
+        fresh = [stream for stream in dict.fromkeys(found) if stream is not None and stream not in seen]
+        seen.update(fresh)
+        books, broken = yield from opened(setting, fresh)
         unopened += broken
         for state in (*(book.state for book in books), *[NOBODY] * found.count(None)):
             tally.look(state, ask.pick(state, setting.clock()))

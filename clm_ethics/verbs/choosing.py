@@ -20,6 +20,7 @@ from ..policy.typed import loaded
 from .asking import check_request, one_more, whose
 from .checking import check_several
 from .common import (
+    REF,
     check_actor,
     key_bytes,
     moved,
@@ -27,6 +28,7 @@ from .common import (
     on_customer,
     past_of,
     repeated,
+    visit_name,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..flows import Book, Flow, Setting
-    from ..model.state import State
+    from ..model.state import Contact, State
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -267,7 +269,7 @@ def _made(reserved: Reserved, verb: str) -> Made:
 def _still(setting: Setting, stream: bytes, made: Made, by: str) -> Flow[Reserved]:
     book = yield from look(setting, stream)
     who = book if not book.state.joined else (yield from look(setting, book.state.into))
-    state = who.state if who is book else _identified(book.state, who.state, made.place)
+    state = who.state if who is book else _identified(setting, book.state, who.state, made.place)
     found = _decided(setting, state, book.now(), made, by)
     to = _address(setting, who, made.event.channel, found) if found else None
     return Reserved(pick=found, index=made.place, to=to, by=by, stream=stream, made=made)
@@ -285,27 +287,23 @@ def _decided(setting: Setting, state: State, at: datetime, made: Made, by: str) 
     )
 
 
-def _identified(visit: State, customer: State, place: int) -> State:
+def _identified(setting: Setting, visit: State, customer: State, place: int) -> State:
     """Return the *customer*'s state, in which the choice of entry *place* of the *visit* is known by it.
 
-    Identifying has copied the contact without its place, which means nothing in another stream: no
-    contact of the customer's own may be taken for it.
+    Identifying has copied the contact. No contact of the customer's own, whose place is one of another
+    stream, may be taken for it.
     """
-    theirs = [replace(each, index=0) for each in customer.contacts]
-    own = next((each for each in visit.contacts if each.index == place), None)
-    if own is None:
-        return replace(customer, contacts=tuple(theirs))
-    copy = next((each for each in theirs if (each.at, each.channel) == (own.at, own.channel)), None)
-    if copy is not None:
-        theirs.remove(copy)
-    return replace(customer, contacts=(*theirs, own))
+    copy = (place, visit_name(setting, visit.about[REF]))
+    theirs = [replace(each, index=0) for each in customer.contacts if (each.index, each.visit) != copy]
+    own = [each for each in visit.contacts if each.index == place]
+    return replace(customer, contacts=(*theirs, *own))
 
 
 def resolve(setting: Setting, reserved: Reserved, *, by: str | None = None, sent: bool) -> Flow[Reserved]:
     """Say that what was chosen was sent, or cancelled; the same said twice is fine.
 
     It is written where it was chosen, whoever the reference leads to by now. Of a visitor who has been
-    identified since, the customer's contact stays one: it was taken over as made.
+    identified since, it is written with the customer, too: the contact was taken over.
 
     What was cancelled gave its contact back, and cannot be sent any more. What went out although it
     was not allowed by then is a fact like any other: the entry says so, and so does the answer.
@@ -317,6 +315,9 @@ def resolve(setting: Setting, reserved: Reserved, *, by: str | None = None, sent
         customer = (yield from look(setting, book.state.into)).state if book.state.joined else None
         found = yield from act(reserved.stream, partial(release.tell, customer))
         if found is not None:
+            if book.state.joined:
+                name = visit_name(setting, book.state.about[REF])
+                yield from act(book.state.into, partial(release.tell_copy, name))
             return attrs.evolve(reserved, pick=found, made=release.made)
         book = yield from look(setting, reserved.stream)  # they have been identified, or parted, meanwhile
 
@@ -336,7 +337,7 @@ class _Release:
         """
         need_living(book, self._verb)
         made, found = self.made, self._reserved.pick
-        contact = next((each for each in book.state.contacts if each.index == made.place), None)
+        contact = _contact(book.state, made.place)
         if contact is not None and (contact.sent or contact.cancelled):
             if contact.sent is not self._sent:
                 was = "sent" if contact.sent else "cancelled"
@@ -348,9 +349,27 @@ class _Release:
             at=book.now(), by=self._by, policy=self._setting.policy.hash, choice=made.place
         )
         if self._sent:
-            state = book.state if customer is None else _identified(book.state, customer, made.place)
+            state = book.state
+            if customer is not None:
+                state = _identified(self._setting, book.state, customer, made.place)
             found = _decided(self._setting, state, book.now(), made, self._reserved.by or self._by)
             against = "" if found else found.reasons[0].code
             said = Sent(at=said.at, by=said.by, policy=said.policy, choice=made.place, against=against)
         book.append(moved(self._setting, book, said))
         return found
+
+    def tell_copy(self, visit: bytes, book: Book) -> None:
+        """Write the same with the customer whom the visitor has become, unless it stands there."""
+        place = self.made.place
+        contact = _contact(book.state, place, visit)
+        if contact is None or contact.sent or contact.cancelled:
+            return
+        kind = Sent if self._sent else Cancelled
+        by, policy = self._by, self._setting.policy.hash
+        said = kind(at=book.now(), by=by, policy=policy, choice=place, visit=visit)
+        book.append(moved(self._setting, book, said))
+
+
+def _contact(state: State, place: int, visit: bytes = b"") -> Contact | None:
+    """Return the contact of the choice of entry *place*, of this stream or of a *visit* (its digest)."""
+    return next((each for each in state.contacts if (each.index, each.visit) == (place, visit)), None)

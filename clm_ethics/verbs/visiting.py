@@ -26,6 +26,7 @@ from ..model.events import (
     Moved,
     Objected,
     Parted,
+    Preferred,
     Refused,
     Restricted,
     SignalReceived,
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 
     from ..flows import Book, Flow, Setting
     from ..model.events import Event
-    from ..model.state import Consent, State
+    from ..model.state import Consent, Contact, Preferences, State
 
 NAME = 16
 """Random bytes of a visitor's reference."""
@@ -208,6 +209,7 @@ def _noes(state: State) -> Any:
         state.minor_until,
         state.contacts,
         state.asked,
+        state.preferences,
     )
 
 
@@ -244,39 +246,54 @@ def _said(setting: Setting, book: Book, visit: _Visit, as_person: tuple[str, ...
     """Return what the customer's stream has to say of the visit; nothing that it says already."""
     mine, theirs, now = book.state, visit.state, book.now()
     said: list[Event] = []
+    name = visit_name(setting, visit.name)
+    merged = Merged(
+        at=now,
+        visit=visit.stream,
+        name=name,
+        contacts=_contacts(mine, theirs, name),
+        asked=_prompts(mine, theirs),
+        muted=_longer(mine, theirs),
+        minor_until=theirs.minor_until,
+    )
     if not knows_visit(setting, mine, visit.name):
         if len(mine.visits) >= MOST_VISITS * VISIT:
             raise UsageError(f"more than {MOST_VISITS} visits of one customer", place="identify")
-        contacts = tuple(replace(each, index=0, sent=True) for each in theirs.contacts if not each.cancelled)
-        said.append(
-            Merged(
-                at=now,
-                visit=visit.stream,
-                name=visit_name(setting, visit.name),
-                contacts=contacts,
-                asked=_prompts(mine, theirs),
-                muted=_longer(mine, theirs),
-                minor_until=theirs.minor_until,
-            )
-        )
+        said.append(merged)
         said += _yeses(mine, visit, as_person)
     elif (
-        _longer(mine, theirs)
-        or _prompts(mine, theirs)
+        merged.contacts
+        or merged.asked
+        or merged.muted
         or (theirs.minor_until or now) > (mine.minor_until or now)
     ):
-        said.append(
-            Merged(
-                at=now,
-                visit=visit.stream,
-                name=visit_name(setting, visit.name),
-                asked=_prompts(mine, theirs),
-                muted=_longer(mine, theirs),
-                minor_until=theirs.minor_until,
-            )
-        )
+        said.append(merged)
     said += _refusals(setting, mine, theirs)
+    said += _wishes(mine.preferences, theirs.preferences)
     return [replace(event, at=now, by=by, policy=setting.policy.hash) for event in said]
+
+
+def _contacts(mine: State, theirs: State, name: bytes) -> tuple[Contact, ...]:
+    """Return the visitor's contacts that the customer does not know, or not as they stand by now."""
+    known = {each.index: each for each in mine.contacts if each.visit == name}
+    found = (replace(each, visit=name) for each in theirs.contacts)
+    return tuple(
+        each
+        for each in found
+        if each != known.get(each.index) and not (each.cancelled and each.index not in known)
+    )
+
+
+def _wishes(mine: Preferences | None, theirs: Preferences | None) -> list[Event]:
+    """Return what the visitor wished, as far as it narrows, unless the customer has said otherwise since."""
+    if theirs is None or theirs.at is None:
+        return []
+    if mine is not None and mine.at is not None and mine.at > theirs.at:
+        return []
+    if mine is None:
+        return [Preferred(at=theirs.at, happened=theirs.at, stated=theirs)]
+    both = mine.narrowed(theirs)
+    return [] if both == mine else [Preferred(at=theirs.at, happened=theirs.at, stated=both)]
 
 
 def _longer(mine: State, theirs: State) -> dict[str, datetime]:

@@ -47,10 +47,20 @@ def compete(folder: str, who: str, times: str) -> None:
 def choose(folder: str, who: str, times: str) -> None:
     """Choose the same newsletter for one customer, again and again; say how often there was room."""
     with opened(folder) as shop:
-        ana = shop.customer("c-1001")
-        offers = [Offer("spring", purpose="newsletter")]
-        made = [ana.choose(offers, channel="email", by=who) for _ in range(int(times))]
-        say("made", sum(map(bool, made)))
+        _choose(shop, who, times)
+
+
+def choose_at(url: str, keys: str, who: str, times: str) -> None:
+    """Choose likewise in the storage at *url*."""
+    with Steward.open(url, policy=Policy.load(POLICY), keys=FileKeys(keys)) as shop:
+        _choose(shop, who, times)
+
+
+def _choose(shop: Steward, who: str, times: str) -> None:
+    ana = shop.customer("c-1001")
+    offers = [Offer("spring", purpose="newsletter")]
+    made = [ana.choose(offers, channel="email", by=who) for _ in range(int(times))]
+    say("made", sum(map(bool, made)))
 
 
 def erase(folder: str, count: str, split: str) -> None:
@@ -79,4 +89,6 @@ def bring(folder: str, count: str) -> None:
 
 
 if __name__ == "__main__":
-    {"choose": choose, "compete": compete, "erase": erase, "bring": bring}[sys.argv[1]](*sys.argv[2:])
+    {"choose": choose, "choose_at": choose_at, "compete": compete, "erase": erase, "bring": bring}[
+        sys.argv[1]
+    ](*sys.argv[2:])
