@@ -5,7 +5,8 @@ the law: which claims are firm, what age is assumed), what is decorated (propert
 remembered) and the single parts of a condition. Here each is changed in turn: a comparison, a number,
 a word of a table, an entry dropped, one part of an ``and`` left out, ``any`` for ``all``. The tests of
 the file run on it in a process of its own and stop at the first failure; what survives is printed.
-Tests of your own choice follow after ``--``. *NAME* restricts the run to functions, classes or constants of these names; ``-`` is whatever is
+Tests of your own choice follow after ``--``. *NAME* restricts the run to functions, classes or
+constants of these names; ``-`` is whatever is
 outside of functions or decorated.
 """
 
@@ -59,6 +60,8 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.And: ast.Or,
     ast.Or: ast.And,
 }
+SILENT = (ast.Import, ast.ImportFrom, ast.Raise)
+"""Statements that are left alone: what is imported, and the words of errors."""
 NAMES = {"any": "all", "all": "any", "min": "max", "max": "min"}
 
 
@@ -92,7 +95,7 @@ def mutants(source: str, names: Sequence[str] = ()) -> Iterator[Mutant]:
 
 
 def _nodes(node: ast.AST, owner: str, *, outside: bool) -> Iterator[tuple[str, ast.AST]]:
-    """Yield what can be changed below *node*, and in what it stands; ``-`` marks what mutmut leaves alone."""
+    """Yield what can be changed below *node*, and its owner; ``-`` marks what mutmut spares."""
     for child in _parts(node):
         inner, free = owner, outside
         if isinstance(child, ast.FunctionDef):
@@ -108,12 +111,12 @@ def _nodes(node: ast.AST, owner: str, *, outside: bool) -> Iterator[tuple[str, a
 
 
 def _parts(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the children of *node* that run: no annotation, no docstring, no decorator, no import for types."""
+    """Yield the children of *node* that run: no annotation, docstring, decorator or import."""
     for field, value in ast.iter_fields(node):
         if field in {"annotation", "returns", "decorator_list", "bases", "keywords_of_class"}:
             continue
         for child in value if isinstance(value, list) else [value]:
-            if not isinstance(child, ast.AST) or isinstance(child, ast.Import | ast.ImportFrom | ast.Raise):
+            if not isinstance(child, ast.AST) or isinstance(child, SILENT):
                 continue
             if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
                 continue

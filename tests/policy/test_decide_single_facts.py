@@ -125,6 +125,16 @@ def test_soft_opt_in_looks_at_addresses_alone():
     assert not ask(someone(untold), "newsletter", "email")
 
 
+def test_vital_interest_and_public_task_stand_by_themselves():
+    """Who claims them needs no yes and no contract; an objection ends a public task alone."""
+    for basis, after in (("vital_interest", True), ("public_task", False)):
+        claimed = shop(purposes__archive__basis=basis)
+        no = objected("archive", shop=claimed)
+
+        assert basis == ask(someone(), "archive", shop=claimed).basis
+        assert after is bool(ask(someone(no), "archive", shop=claimed))
+
+
 # --- age -------------------------------------------------------------------------------------------
 
 
@@ -145,6 +155,16 @@ def test_a_minor_is_one_until_of_age():
     minor = replace(someone(), minor_until=NOON)
 
     assert (0, None) == (known_age(minor, NOON - timedelta(seconds=1)), known_age(minor, NOON))
+
+
+def test_a_date_of_birth_that_nobody_can_read_is_a_small_child():
+    """It frees nobody, and the answer has no end for it."""
+    unreadable = someone(yes("advice"), born="soon")
+
+    assert 0 == known_age(unreadable, NOON)
+    answer = ask(unreadable, "advice")
+    assert "consent.guardian_needed" in codes(answer)
+    assert answer.valid_until is None or answer.valid_until > NOON
 
 
 def test_the_highest_age_of_two_establishments():
