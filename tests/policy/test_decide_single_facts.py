@@ -13,6 +13,8 @@ from clm_ethics.model.events import Faded
 from clm_ethics.policy import Basis
 from clm_ethics.policy.decide import known_age
 from clm_ethics.policy.decision import Kind
+from clm_ethics.policy.policy import ASSUMED_AGE, FIRM
+from clm_ethics.policy.values import ADVERTISING
 from clm_ethics.policy.visible import kept_until
 from tests.policy.people import DAY, NOON, SHOP, ask, objected, put, refused, shop, someone, yes
 
@@ -41,12 +43,8 @@ def test_a_stated_preference_rules_out_the_other_channels():
     assert ask(someone(agreed, Preferred(at=NOON, stated=Preferences())), "newsletter", "email")
 
 
-FADING = shop(
-    lifecycle__decay={
-        "without": ["ordered"],
-        "steps": [{"after": "P1Y", "announce": "P30D", "seal": True}],
-    }
-)
+FADES = [{"after": "P1Y", "announce": "P30D", "seal": True}]
+FADING = shop(lifecycle__decay={"without": ["ordered"], "steps": FADES})
 
 
 def test_who_is_sealed_away_is_left_alone():
@@ -298,3 +296,24 @@ def test_an_unknown_field_says_so():
     assert {Basis.CONSENT} == SHOP.purposes["advice"].all_bases
     assert "advice" in {each.name for each in SHOP.listing("stage")}
     assert "calls" not in {each.name for each in SHOP.listing("stage")}
+
+
+# --- the tables ------------------------------------------------------------------------------------
+
+
+def test_the_tables_of_the_decision():
+    """What an unknown age means, which claims no objection ends, what advertises (Art. 21 GDPR)."""
+    assert {"adults": 18, "general": 16, "children": 12} == ASSUMED_AGE
+    assert {Basis.CONTRACT, Basis.LEGAL_OBLIGATION, Basis.VITAL_INTEREST} == FIRM
+    assert {"direct_marketing", "targeted_ads", "sale_sharing"} == ADVERTISING
+
+
+def test_what_a_policy_works_out_once():
+    """The purposes that rest on consent alone, and the events whose absence moves a stage or lets fade."""
+    assert {"advice"} == SHOP.only_by_consent
+    assert {"ordered"} == SHOP.timed_events
+    silent = shop(lifecycle__decay={"without": ["ordered", "called"], "steps": FADES}, events__called={})
+    assert {"ordered", "called"} == silent.timed_events
+    assert {"email", "phone", "address"} <= SHOP.identifying
+    assert list(SHOP.fields) == list(SHOP.document["fields"])
+    assert list(SHOP.purposes) == list(SHOP.document["purposes"])
