@@ -12,19 +12,31 @@ import os
 import sys
 from collections import Counter
 from datetime import date, timedelta
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import pytest
 from msgspec.structs import force_setattr, replace
 
-from clm_ethics.regimes import Pack, Posture, load_packs
+from clm_ethics.model.times import Duration
+from clm_ethics.regimes import (
+    Claim,
+    Condition,
+    Confidence,
+    Duty,
+    Pack,
+    Posture,
+    Review,
+    Row,
+    load_packs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 TESTS = (
-    *(f"tests/regimes/test_{name}.py" for name in ("facts", "laws", "us_states")),
+    *(f"tests/regimes/test_{name}.py" for name in ("tables", "facts", "laws", "us_states")),
     *(f"tests/policy/test_decide_{name}.py" for name in ("regimes", "bases")),
 )
 DAY = timedelta(days=1)
@@ -40,9 +52,39 @@ class Mutant(NamedTuple):
     value: Any
 
 
+PARTS = ("scopes", "cells", "silences", "rules", "rights")
+SINGLE = ("signal", "consent", "consent_age", "soft_opt_in")
+OWN = ("territory", "since", "until", "review")
+PROSE = {"why", "note", "definition", "guardian", "expiry"}
+"""What no decision and no answer to a right depends on, as does what is only coming."""
+ABSENT: dict[str, tuple[Any, ...]] = {
+    "recommended": (Posture.PROHIBITED,),
+    "review": (Review.REVIEWED,),
+    "since": (date(2026, 6, 1),),
+    "until": (date(2026, 5, 31),),
+    "charity_since": (date(2026, 6, 1),),
+    "age_min": (13,),
+    "age_max": (17,),
+    "within": (Duration.parse("P10D"),),
+    "extension": (Duration.parse("P10D"),),
+    "ask_again_after": (Duration.parse("P10D"),),
+    "business_days": (5,),
+    **dict.fromkeys(("revenue_usd", "revenue_floor_usd", "residents", "residents_selling"), (1000,)),
+    "sale_share": (10,),
+}
+"""What could have been written where nothing is, by attribute."""
+FURTHER: dict[str, type[Enum]] = {
+    "exceptions": Claim,
+    "duties": Duty,
+    "rows": Row,
+    "when": Condition,
+}
+"""The vocabulary of an attribute that holds some of it."""
+
+
 def mutants(pack: Pack) -> Iterator[Mutant]:
     """Yield every mutant of *pack*."""
-    for name in ("cells", "rules", "scopes"):
+    for name in PARTS:
         parts = getattr(pack, name)
         for place, part in enumerate(parts):
             label = f"{name}[{place}] {_label(part)}"
@@ -50,58 +92,76 @@ def mutants(pack: Pack) -> Iterator[Mutant]:
             for what, changed in _changed(part):
                 whole = (*parts[:place], changed, *parts[place + 1 :])
                 yield Mutant(pack.id, f"{label}: {what}", name, whole)
-    for name in ("signal", "consent_age"):
+    for name in SINGLE:
         part = getattr(pack, name)
         if part is not None:
             yield Mutant(pack.id, f"{name}: dropped", name, None)
             for what, changed in _changed(part):
                 yield Mutant(pack.id, f"{name}: {what}", name, changed)
-    for what, changed in _changed(
-        replace(pack, cells=(), rules=(), scopes=(), signal=None, consent_age=None)
-    ):
-        for name in ("territory", "since", "until"):
-            if what.startswith(name):
-                yield Mutant(pack.id, what, name, getattr(changed, name))
+    for name in OWN:
+        for what, other in _other(name, getattr(pack, name)):
+            yield Mutant(pack.id, f"{name} {what}", name, other)
 
 
 def _label(part: Any) -> str:
-    rows = getattr(part, "rows", None) or (getattr(part, "row", getattr(part, "test", "")),)
-    return ",".join(str(each) for each in rows)
+    for name in ("rows", "row", "test", "right"):
+        if found := getattr(part, name, None):
+            return str(found) if isinstance(found, str) else ",".join(found)
+    return ""
 
 
 def _changed(part: Any) -> Iterator[tuple[str, Any]]:
     for name in part.__struct_fields__:
-        value = getattr(part, name)
-        for what, other in _other(name, value):
-            yield f"{name} {what}", replace(part, **{name: other})
+        if name not in PROSE:
+            for what, other in _other(name, getattr(part, name)):
+                yield f"{name} {what}", replace(part, **{name: other})
 
 
 def _other(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Yield what *value* could have been by a slip of the pen."""
+    if value is None:
+        yield from ((f"{other} instead of nothing", other) for other in ABSENT[name])
+    elif isinstance(value, tuple):
+        yield from _more_or_less(name, value)
+    else:
+        if name in ABSENT:
+            yield "left out", None
+        yield from ((f"{other!s} instead of {value!s}", other) for other in _near(name, value))
+
+
+def _near(name: str, value: Any) -> Iterator[Any]:
     if isinstance(value, Posture):
-        for step in (-1, 1):
-            if value + step in list(Posture):
-                yield f"{value.name} to {Posture(value + step).name}", Posture(value + step)
-    elif isinstance(value, bool) and name != "uncertain":
-        yield f"not {value}", not value
+        yield from (each for each in Posture if abs(each - value) == 1)
+    elif isinstance(value, Enum):
+        yield from (each for each in type(value) if each is not value)
+    elif isinstance(value, bool):
+        yield not value
     elif isinstance(value, date):
-        yield "a day later", value + DAY
-        yield "a day earlier", value - DAY
-    elif isinstance(value, int) and not isinstance(value, bool):
-        yield "one more", value + 1
-        yield "one less", value - 1
-    elif name in {"exceptions", "duties", "unless", "rows", "territory", "when", "national"}:
-        yield from _without(name, value)
+        yield from (value + DAY, value - DAY, value.replace(year=value.year + 1, day=1))
+    elif isinstance(value, int):
+        yield from (value + 1, value - 1)
+    elif isinstance(value, Duration):
+        yield from (each for each in map(Duration.parse, ("P1D", "P1Y")) if each != value)
+    elif name == "prov":
+        source, _, sure = value.rpartition("/")
+        yield from (f"{source}/{each}" for each in Confidence if each != sure)
+    else:
+        yield {"territory": "AQ"}.get(name, f"not {value}")
 
 
-def _without(name: str, value: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+def _more_or_less(name: str, value: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
     for place, each in enumerate(value):
         label = getattr(each, "territory", each)
-        if len(value) > 1 or name != "rows":
+        if len(value) > 1 or name not in {"rows", "territory"}:
             yield f"without {label}", value[:place] + value[place + 1 :]
         if isinstance(each, msgspec.Struct):
             for what, changed in _changed(each):
                 yield f"{label} {what}", (*value[:place], changed, *value[place + 1 :])
+    for further in FURTHER.get(name, ()):
+        if further not in value:
+            yield f"with {further}", (*value, further)
+    if name in {"territory", "unless"}:
+        yield "with AQ", (*value, "AQ")
 
 
 class Runner:
@@ -146,13 +206,14 @@ class Runner:
             devnull = os.open(os.devnull, os.O_WRONLY)
             os.dup2(devnull, 1)
             force_setattr(pack, mutant.attribute, mutant.value)
-            code = _run(session)
+            code = _run(session, pack.id)
         finally:
             os._exit(code)
 
 
-def _run(session: pytest.Session) -> int:
-    items = session.items
+def _run(session: pytest.Session, pack: str) -> int:
+    """Run the tests of that *pack* first: the table that tells it is compared at once."""
+    items = sorted(session.items, key=lambda item: f"[{pack}]" not in item.name)
     for item, following in zip(items, [*items[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
@@ -163,6 +224,7 @@ def _run(session: pytest.Session) -> int:
 def main(packs: Sequence[str]) -> int:
     """Print what survives of each pack; return 0."""
     words = [
+        "--assert=plain",  # nobody reads why
         "-o",
         "addopts=--import-mode=importlib",
         "-p",

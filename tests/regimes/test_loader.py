@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from clm_ethics.errors import PolicyError
-from clm_ethics.regimes import Facts, Posture, parse_packs
+from clm_ethics.regimes import Facts, Pack, Posture, loader, parse_packs
 
 PACK = """
 format = "clm_ethics/pack/1"
@@ -293,3 +294,67 @@ def test_a_missing_table_of_ages() -> None:
     """A pack whose table of ages is not there is refused, not loaded without ages."""
     with pytest.raises(PolicyError, match=r"consent_age\.table: no table of ages `tt`"):
         parse_packs({"xx.toml": PACK})
+
+
+def load(old: str = "", new: str = "") -> Pack:
+    """Load the document with one change."""
+    assert old in PACK
+    return parse_packs({"xx.toml": PACK.replace(old, new, 1), "tt.toml": AGES})["xx"]
+
+
+def test_what_a_pack_leaves_out_about_consent() -> None:
+    """A yes is per purpose, as easily withdrawn, and no box is ticked before; each can be said otherwise."""
+    keys = ("granular", "withdraw_as_easy", "pre_ticked")
+    said = 'expiry = "none"\ngranular = false\nwithdraw_as_easy = false\npre_ticked = true'
+    found = [load().consent, load('expiry = "none"', said).consent]
+    assert [[True, True, False], [False, False, True]] == [
+        [getattr(each, key) for key in keys] for each in found
+    ]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "age_min = 9\nage_max = 9",
+        "age_max = 0",
+        "age_min = 130",
+        "from = 2020-12-31",
+    ],
+)
+def test_limits_that_meet(more: str) -> None:
+    """One age, one day, the youngest and the oldest are limits like others."""
+    rule = load(
+        "[[scope]]",
+        '[[rules]]\nrows = ["analytics"]\nposture = "opt_in"\nto = 2020-12-31\n'
+        f'cite = "Art. 3"\nprov = "knowledge/low"\n{more}\n[[scope]]',
+    ).rules[-1]
+    for line in more.splitlines():
+        key, _, value = line.partition(" = ")
+        assert value == str(rule.since if key == "from" else getattr(rule, key))
+
+
+def test_a_rule_names_no_exceptions_where_any_claim_counts() -> None:
+    """They would read as the only ones."""
+    with pytest.raises(PolicyError, match=r"rules\[0\]\.exceptions: opt_out accepts any claim"):
+        load("to = 2020-12-31", 'to = 2020-12-31\nexceptions = ["contract"]')
+
+
+def test_ages_of_other_places_and_times_stand_beside_each_other() -> None:
+    """Two ages clash only in one place on one day, whichever is written first and whoever has no end."""
+    early = '{ territory = "FR", age = 14, to = 2020-12-31, cite = "L", prov = "knowledge/low" },'
+    late = '{ territory = "FR", age = 15, from = 2021-01-01, cite = "L", prov = "knowledge/low" },'
+    open_ended = '{ territory = "FR", age = 16, cite = "L", prov = "knowledge/low" },'
+    for pair in ((early, late), (late, early)):
+        pages = {"xx.toml": PACK, "tt.toml": AGES.replace("ages = [", f"ages = [{' '.join(pair)}")}
+        ages = parse_packs(pages)["xx"].consent_age
+        assert ages is not None
+        assert {14, 15} == {each.age for each in ages.national if each.territory == "FR"}
+    for pair in ((early, open_ended), (open_ended, late), (open_ended, early), (late, open_ended)):
+        with pytest.raises(PolicyError, match="two ages of FR on one day"):
+            parse_packs({"xx.toml": PACK, "tt.toml": AGES.replace("ages = [", f"ages = [{' '.join(pair)}")})
+
+
+def test_every_toml_file_of_the_folder_is_a_text() -> None:
+    """None is passed over; each is read as UTF-8."""
+    folder = Path(loader.__file__).parent / "packs"
+    assert {file.name: file.read_text("utf-8") for file in folder.glob("*.toml")} == dict(loader.pack_texts())
