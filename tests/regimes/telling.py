@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import date
 
-    from clm_ethics.regimes import AgeRule, Cell, Pack, Right, Rule, Scope
+    from clm_ethics.regimes import AgeRule, Cell, Ground, Pack, Right, Rule, Scope
 
 LIMITS = ["revenue_usd", "revenue_floor_usd", "residents", "residents_selling", "sale_share"]
 FLAGS = ["sensitive", "nonprofits", "small_business_exempt"]
@@ -83,7 +83,10 @@ def _common(part: Cell | Rule) -> list[str]:
 
 def _signal(pack: Pack) -> Iterator[str]:
     if (signal := pack.signal) is not None:
-        yield _line(f"signal {signal.name}", [_span(signal.since, None), " ".join(signal.rows)], signal)
+        parts = [_span(signal.since, None), " ".join(signal.rows)]
+        if signal.later_consent:
+            parts.append(f"a later consent counts ({signal.later_consent})")
+        yield _line(f"signal {signal.name}", parts, signal)
 
 
 def _consent(pack: Pack) -> Iterator[str]:
@@ -111,6 +114,16 @@ def _soft_opt_in(pack: Pack) -> Iterator[str]:
     if (soft := pack.soft_opt_in) is not None:
         since = "" if soft.charity_since is None else f"charities from {soft.charity_since}"
         yield _line("soft opt-in", [*soft.conditions, since], soft)
+        yield from map(_ground, soft.grounds)
+
+
+def _ground(ground: Ground) -> str:
+    parts = [
+        "told" if ground.told else "not told",
+        "address from it" if ground.address else "whatever the address is from",
+        "without end" if ground.within is None else f"for {ground.within}",
+    ]
+    return _line(f"soft opt-in after {ground.relation}", parts, ground)
 
 
 def _right(right: Right) -> str:
