@@ -333,7 +333,7 @@ def represent(policy: Policy, purpose: Purpose, facts: Facts) -> State:
         consents=_consents(policy, purpose, facts),
         objections=_objections(facts, purpose),
         restriction=_restriction(facts),
-        contracts=_relations(policy, facts) | _contracts(purpose, facts) if living else {},
+        contracts=_relations(policy, facts) | _contracts(policy, purpose, facts) if living else {},
         preferences=Preferences(channels=()) if facts.unwanted else None,
         mutes=dict.fromkeys(purpose.processing, at + timedelta(days=1)) if facts.muted else {},
         signals={facts.signal: at} if facts.signal else {},
@@ -392,12 +392,27 @@ def _restriction(facts: Facts) -> Restriction | None:
     return Restriction(_RESTRICTED if facts.restriction == "before" else _THEN + 1, facts.at)
 
 
-def _contracts(purpose: Purpose, facts: Facts) -> dict[str, Contract]:
+def _contracts(policy: Policy, purpose: Purpose, facts: Facts) -> dict[str, Contract]:
     if facts.contract == "none":
         return {}
     ended = facts.at - _FAR if facts.values == "expired" else facts.at
+    began = None
+    if _relates(purpose) and not facts.related:  # so long ago that no law counts it any more
+        began = facts.at - _longest_relation(policy)
+        ended = min(ended, began)
     open_keys = (b"c",) if facts.contract == "open" else ()
-    return {purpose.name: Contract(open_keys, None if open_keys else ended)}
+    return {purpose.name: Contract(open_keys, None if open_keys else ended, began)}
+
+
+def _relates(purpose: Purpose) -> bool:
+    return purpose.sale or purpose.inquiry or purpose.lasting
+
+
+def _longest_relation(policy: Policy) -> timedelta:
+    """Return for how long, and a day, some law counts a relation."""
+    terms = [pack.soft_opt_in for pack in policy.packs.values() if pack.soft_opt_in is not None]
+    spans = [ground.within.longest for each in terms for ground in each.grounds if ground.within is not None]
+    return timedelta(days=1, seconds=max(spans, default=0))
 
 
 def _relations(policy: Policy, facts: Facts) -> dict[str, Contract]:
@@ -405,7 +420,7 @@ def _relations(policy: Policy, facts: Facts) -> dict[str, Contract]:
     at = facts.at if facts.related else facts.at - _FAR
     found = {}
     for each in policy.purposes.values():
-        if facts.relation != "none" and (each.sale or (facts.related and (each.inquiry or each.lasting))):
+        if facts.relation != "none" and (each.sale or each.inquiry or (facts.related and each.lasting)):
             goes_on = facts.related and each.lasting
             found[each.name] = Contract((b"r",) if goes_on else (), None if goes_on else at, at)
     return found
@@ -430,7 +445,8 @@ def _fields(policy: Policy, purpose: Purpose, facts: Facts) -> dict[str, tuple[R
 def _run(purpose: Purpose, facts: Facts) -> Run:
     at = facts.at - _FAR if facts.values == "expired" else facts.at
     own = facts.values in ("own", "expired")
-    collected_for = purpose.name if own else "another"
+    # What was collected in a sale would be a relation by itself.
+    collected_for = purpose.name if own and (facts.related or not _relates(purpose)) else "another"
     if facts.values == "compatible":
         collected_for = purpose.compatible_with[0]
     index = _LATER if facts.values in ("later", "compatible") else _COLLECTED

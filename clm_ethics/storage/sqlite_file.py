@@ -26,6 +26,8 @@ CHECKPOINT_PAGES: Final = 2000
 """The write-ahead log is copied into the file whenever it has this many pages."""
 LOG_BYTES: Final = 32 + CHECKPOINT_PAGES * (4096 + 24)
 """The log's size just before it is copied: a header, and pages with a header each."""
+CACHE_KIB: Final = 16 * 1024
+"""At most so much memory for a connection: the inner pages of a million customers' indexes stay at hand."""
 
 TABLES: Final = {
     # A row id keeps the wide rows out of the index: measured 2x faster to load than a table
@@ -225,6 +227,7 @@ def _prepare(
         "cell_size_check = ON",
         f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
         f"journal_size_limit = {LOG_BYTES}",
+        f"cache_size = -{CACHE_KIB}",
     ):
         connection.execute(f"PRAGMA {pragma}")
     if schema < SCHEMA:

@@ -48,7 +48,7 @@ def test_nothing_is_explained_in_german_too():
     gone = someone(Withdrawn(at=NOON, purpose="news"))
     answer = try_one(gone)
     assert "Über email wurde nichts ausgewählt." in answer.explain("de")
-    assert "<li>x wurde zurückgehalten:</li>" in answer.explain("de", html=True)
+    assert "<li>x wurde zurückgehalten:<ul><li>" in answer.explain("de", html=True)
     assert "die Person hat ihre Einwilligung widerrufen (consent.withdrawn)" in answer.explain("de-AT")
 
 

@@ -241,8 +241,8 @@ def test_special_categories_without_a_yes_are_refuted(monkeypatch):
     visible = importlib.import_module("clm_ethics.policy.visible")
     genuine = visible._field
 
-    def lax(look, name, stage):
-        return (visible.FULL, None, None) if name == "allergies" else genuine(look, name, stage)
+    def lax(look, sight, name, stage):
+        return (visible.FULL, None, None) if name == "allergies" else genuine(look, sight, name, stage)
 
     monkeypatch.setattr(visible, "_field", lax)
     [result] = prove(SHOP, at=NOON, properties=PROPERTIES[1:2], purposes=["advice"]).results
