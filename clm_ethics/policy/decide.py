@@ -240,12 +240,13 @@ def _judge(case: Case) -> tuple[list[Claim], tuple[Reason, ...], tuple[Reason, .
         claim = _claim(case, groups[0])
         against = claim.against
         held: tuple[Reason, ...] = () if claim.holds is None else (claim.holds,)
-        claims = [claim]
+        claims, lawful = [claim], not against or not against[0].pack  # what a law says comes first
     else:
         claims = [_claim(case, group) for group in groups]
         against = _once(each for claim in claims for each in claim.against)
         held = _once(claim.holds for claim in claims if claim.holds is not None)
-    if against and case.plan.notes:
+        lawful = not against
+    if not lawful and case.plan.notes:
         against += _assumed(case.plan.notes, against)
     return claims, against, held + case.plan.notes
 
@@ -308,7 +309,7 @@ def _open(case: Case, group: Group) -> tuple[Basis, ...]:
 
 
 def _claimed(case: Case, group: Group, basis: Basis) -> Claim:
-    refused = group.verdicts[_said(case, group, basis)]
+    refused = group.verdicts[_said(case, group, basis) if basis is CONSENT or basis is SOFT_OPT_IN else basis]
     against = [] if refused is None else [refused]
     if case.state.erased is not None:
         if basis is not LEGAL_OBLIGATION:
@@ -401,7 +402,9 @@ def _objection(case: Case) -> int:
     last = 0 if own is None else own.index
     # Art. 21(3): who objects to direct marketing objects to all of it, and to profiling for it.
     if case.purpose.marketing or "targeted_ads" in case.purpose.processing:
-        last = max([last, *(each.index for each in objections.values() if each.marketing)])
+        for each in objections.values():
+            if each.marketing and each.index > last:
+                last = each.index
     return last
 
 

@@ -147,7 +147,7 @@ def asked(connection: Connection | AsyncConnection, call: Call[T]) -> Sequence[S
 def perform(connection: Connection, statements: Sequence[Statement]) -> list[list[Row]]:
     """Send *statements* in one round trip, and return the rows of each."""
     if len(statements) == 1:
-        return [_rows(connection.execute(*statements[0], binary=True))]
+        return [_rows(connection.kept.execute(*statements[0], binary=True))]
     with connection.pipeline():
         cursors = [connection.execute(*each, binary=True) for each in statements]
     return [_rows(cursor) for cursor in cursors]
@@ -156,7 +156,7 @@ def perform(connection: Connection, statements: Sequence[Statement]) -> list[lis
 async def perform_async(connection: AsyncConnection, statements: Sequence[Statement]) -> list[list[Row]]:
     """See :func:`perform`."""
     if len(statements) == 1:
-        return [await _rows_async(await connection.execute(*statements[0], binary=True))]
+        return [await _rows_async(await connection.kept.execute(*statements[0], binary=True))]
     async with connection.pipeline():
         cursors = [await connection.execute(*each, binary=True) for each in statements]
     return [await _rows_async(cursor) for cursor in cursors]
