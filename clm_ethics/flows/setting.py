@@ -30,7 +30,7 @@ KEYS_CACHED = 10_000
 """Most unwrapped keys in memory."""
 STATES_CACHED = 1_000
 """Most opened states in memory, each beside its key."""
-REFS_CACHED = 100_000
+REFS_CACHED = 20_000
 """Most remembered ways from a customer's reference to a stream."""
 VERSION_BITS = 62
 """A stream starts at a random version of so many bits, and counts up."""
