@@ -161,10 +161,13 @@ def decide(policy: Policy, state: State, request: Request, at: datetime) -> Deci
     )
 
 
-def standing(policy: Policy, state: State, purposes: Iterable[Purpose], at: datetime) -> dict[str, Basis]:
+def standing(
+    policy: Policy, state: State, purposes: Iterable[Purpose], at: datetime, *, later: bool = False
+) -> dict[str, Basis]:
     """Return those of *purposes* that are allowed at *at* (aware, UTC), each with its basis.
 
     It is what ``decide`` answers when no field and no channel is asked for, for many purposes at once.
+    *later*: whose basis holds, even if the purpose is for stages that the customer is not in yet.
     """
     state = translate(policy, state)
     if state.at is not None and at < state.at:
@@ -175,7 +178,8 @@ def standing(policy: Policy, state: State, purposes: Iterable[Purpose], at: date
         stage = ""
     found = {}
     for purpose in purposes:
-        case = _case(policy, state, purpose, Request(purpose.name, ()), at, stage)
+        then = purpose.stages[0] if later and purpose.stages else stage
+        case = _case(policy, state, purpose, Request(purpose.name, ()), at, then)
         claims, against, _ = _judge(case)
         if not against:
             found[purpose.name] = claims[0].basis

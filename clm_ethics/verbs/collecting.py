@@ -169,7 +169,8 @@ def announced(
         for each in policy.listing(field)
         if each.name not in told and _may_stand(policy, state, each, event=event)
     ]
-    allowed = standing(policy, state, asked, at)
+    # The same event may lead to the stage that a purpose is for; until then it looks at nothing.
+    allowed = standing(policy, state, asked, at, later=True)
     found = told.union(name for name, basis in allowed.items() if event or basis is Basis.CONSENT)
     if policy.origins(field):  # a computation serves no purpose that what it came from does not serve
         found = {name for name in found if may_derive(policy, state, name, field, at)}

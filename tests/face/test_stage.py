@@ -151,3 +151,15 @@ def test_a_stage_is_awaited_the_same_way():
             assert "customer" == (await ana.stage("order", by="web")).stage
 
     asyncio.run(story())
+
+
+def test_what_brings_somebody_into_a_stage_may_be_seen_there():
+    """A purpose for customers, agreed to as a prospect, sees the first order, which makes a customer."""
+    with steward() as shop:
+        ana = shop.enroll("c-1", {"region": "DE"}, purpose="account", by="web")
+        agree(ana, "recommendations")
+        assert ["stage.not_listed"] == [why.code for why in ana.may("recommendations").reasons]
+
+        ana.record("order_placed", {"sku": "tea", "amount": "19.90"}, purpose="order", by="web", key="o-1")
+
+        assert "tea" == ana.read("recommendations", by="web")["purchases"][0]["sku"]

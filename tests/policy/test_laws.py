@@ -314,6 +314,19 @@ def test_what_stands_is_what_is_allowed(data):
 
 
 @given(st.data())
+def test_what_stands_later_waits_for_its_stage(data):
+    """What may be done in a stage to come is no less than what may be done now, and is for other stages."""
+    policy, _, state, _, at = scene(data)
+    now = standing(policy, state, policy.purposes.values(), at)
+    later = standing(policy, state, policy.purposes.values(), at, later=True)
+
+    assert now.items() <= later.items()
+    for name in later.keys() - now.keys():
+        assert decide(policy, state, Request(name, ()), at).stage not in policy.purposes[name].stages
+        assert policy.purposes[name].stages
+
+
+@given(st.data())
 def test_every_answer_gives_its_reasons(data):
     """A denial has a reason with a known code, a permission a basis; what was asked is seen or withheld."""
     policy, _, state, request, at = scene(data)
