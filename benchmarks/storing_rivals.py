@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.types.numeric import Int8
 
+from clm_ethics.storage.sqlite_file import CACHE_KIB
+
 from .shop import connect
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ class BareSqlite:
     def __init__(self, path: Path) -> None:
         self.connection = connect(path)
         self.connection.execute("PRAGMA secure_delete = ON")
+        self.connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")  # as much memory as the adapter may use
         self.ids = dict(self.connection.execute("SELECT stream, id FROM clm_head").fetchall())
 
     def commit(self, writes: Sequence[Write]) -> list[bool]:
