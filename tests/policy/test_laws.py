@@ -320,7 +320,7 @@ def test_what_stands_later_waits_for_its_stage(data):
     now = standing(policy, state, policy.purposes.values(), at)
     later = standing(policy, state, policy.purposes.values(), at, later=True)
 
-    assert now.items() <= later.items()
+    assert now.keys() <= later.keys()  # another basis may come first in its own stage
     for name in later.keys() - now.keys():
         assert decide(policy, state, Request(name, ()), at).stage not in policy.purposes[name].stages
         assert policy.purposes[name].stages
